@@ -1,0 +1,1 @@
+"""Conformance simulator for the Hospital Authority DICOM Image Gateway."""

@@ -1,0 +1,139 @@
+"""A modality: SCU of Verification and Storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simulator.actors.observation import Observe, observation
+from simulator.errors import PeerError, PeerRefused
+from simulator.events import (
+    AssociationAccepted,
+    AssociationFailed,
+    AssociationRejected,
+    EchoAnswered,
+    StoreAnswered,
+    StoreFailed,
+)
+from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing
+from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+
+
+@dataclass(frozen=True, slots=True)
+class Modality:
+    """Sends to one gateway under one AE title; tells `observe` of every answer, and raises for no peer's fault."""
+
+    ae_title: str
+    gateway: Address
+    observe: Observe
+    observer: str = "modality"
+
+    def echo(self) -> bool:
+        """Ask for Verification; return whether the answer was success (PS3.4 Annex A)."""
+        syntaxes = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+        association = self._associate([Context(VERIFICATION, syntaxes)])
+        if association is None:
+            return False
+        try:
+            with association:
+                response = association.echo()
+        except PeerError as error:
+            self._failed(error)
+            return False
+        self.observe(EchoAnswered(observer=self.observer, status=response.status_text))
+        return response.status == 0x0000
+
+    def store(self, instances: Sequence[Outgoing]) -> int:
+        """Send the instances over one association; return how many the gateway says it stored.
+
+        One presentation context for each SOP class and transfer syntax, so that an instance goes as it is encoded.
+        """
+        pairs = dict.fromkeys((i.sop_class_uid, i.transfer_syntax_uid) for i in instances)
+        association = self._associate([Context(sop_class, (syntax,)) for sop_class, syntax in pairs])
+        if association is None:
+            for instance in instances:
+                self._not_sent(instance, "no association")
+            return 0
+        with association:
+            return sum(self._store(association, instance) for instance in instances)
+
+    def _store(self, association: Association, instance: Outgoing) -> bool:
+        try:
+            response = association.store(instance)
+        except PeerError as error:
+            self._not_sent(instance, str(error))
+            return False
+        seen = observation(instance.data_set, instance.transfer_syntax_uid)
+        self.observe(
+            StoreAnswered(
+                observer=self.observer,
+                study_instance_uid=seen.study_instance_uid,
+                sop_instance_uid=instance.sop_instance_uid,
+                sop_class_uid=instance.sop_class_uid,
+                transfer_syntax_uid=instance.transfer_syntax_uid,
+                status=response.status_text,
+                error_comment=response.error_comment,
+                data_set_digest=seen.data_set_digest,
+                pixel_data_digest=seen.pixel_data_digest,
+            )
+        )
+        return response.stored
+
+    def _associate(self, contexts: Sequence[Context]) -> Association | None:
+        """Return an association, or None when the gateway gave none, which is observed."""
+        try:
+            association = Association.request(self.ae_title, self.gateway, contexts)
+        except PeerRefused as error:
+            self.observe(
+                AssociationRejected(
+                    observer=self.observer,
+                    calling_ae_title=self.ae_title,
+                    called_ae_title=self.gateway.ae_title,
+                    peer=self._peer,
+                    result=error.result,
+                    source=error.source,
+                    reason=error.reason,
+                    meaning=str(error),
+                )
+            )
+            return None
+        except PeerError as error:
+            self._failed(error)
+            return None
+        self.observe(
+            AssociationAccepted(
+                observer=self.observer,
+                calling_ae_title=self.ae_title,
+                called_ae_title=self.gateway.ae_title,
+                peer=self._peer,
+                proposed=association.proposed,
+                accepted=association.accepted,
+            )
+        )
+        return association
+
+    @property
+    def _peer(self) -> str:
+        return f"{self.gateway.host}:{self.gateway.port}"
+
+    def _failed(self, error: PeerError) -> None:
+        self.observe(
+            AssociationFailed(
+                observer=self.observer,
+                calling_ae_title=self.ae_title,
+                called_ae_title=self.gateway.ae_title,
+                peer=self._peer,
+                problem=str(error),
+            )
+        )
+
+    def _not_sent(self, instance: Outgoing, problem: str) -> None:
+        self.observe(
+            StoreFailed(
+                observer=self.observer,
+                study_instance_uid=observation(instance.data_set, instance.transfer_syntax_uid).study_instance_uid,
+                sop_instance_uid=instance.sop_instance_uid,
+                sop_class_uid=instance.sop_class_uid,
+                problem=problem,
+            )
+        )

@@ -1,0 +1,319 @@
+"""What was observed during a run: frozen facts, one class each, and nothing else.
+
+Observers append events; the judge (`simulator.scenario.checks`) reads them. An event says who saw what
+and when, never whether it was right. `to_record` and `from_record` turn events into JSON objects and back
+without loss, so a saved history can be judged again.
+
+UIDs, AE titles and codes are strings as they stood on the wire; statuses are four hexadecimal digits
+(PS3.7 Annex C); digests are SHA-256 in hexadecimal; `at` is ISO 8601 in UTC with microseconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, get_type_hints
+
+from simulator.errors import HarnessError
+
+
+def now() -> str:
+    """Return the present moment as events record it (ISO 8601, UTC, microseconds)."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What every observation has: its observer (a role's name) and its moment."""
+
+    observer: str
+    at: str = dataclasses.field(default_factory=now)
+
+
+# --- seen on the wire, by the SCU and the order placer -----------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationAccepted(Event):
+    """A-ASSOCIATE-AC received (PS3.8 9.3.3). `accepted` of `proposed` presentation contexts."""
+
+    calling_ae_title: str
+    called_ae_title: str
+    peer: str
+    proposed: int
+    accepted: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationRejected(Event):
+    """A-ASSOCIATE-RJ received (PS3.8 9.3.4): result, source and reason/diagnostic as sent."""
+
+    calling_ae_title: str
+    called_ae_title: str
+    peer: str
+    result: int
+    source: int
+    reason: int
+    meaning: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationFailed(Event):
+    """No association, or one that ended without a release; `problem` says how, in words."""
+
+    calling_ae_title: str
+    called_ae_title: str
+    peer: str
+    problem: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EchoAnswered(Event):
+    """C-ECHO-RSP received (PS3.7 9.1.5)."""
+
+    status: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StoreAnswered(Event):
+    """C-STORE-RSP received (PS3.7 9.1.1) for an instance whose digests were taken before sending."""
+
+    study_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    status: str
+    error_comment: str
+    data_set_digest: str
+    pixel_data_digest: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFailed(Event):
+    """An instance that was to be sent and got no answer; `problem` says why."""
+
+    study_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    problem: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAcknowledged(Event):
+    """HL7 ACK received: MSA-1 (`AA`, `AE`, `AR`), MSA-2 and the text that came with it."""
+
+    accession_number: str
+    message_control_id: str
+    code: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFailed(Event):
+    """An HL7 message that got no acknowledgement; `problem` says why."""
+
+    accession_number: str
+    message_control_id: str
+    problem: str
+
+
+# --- seen in the gateway, told by its HTTP API -------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceStored(Event):
+    """The gateway holds the instance: complete under its final name, and indexed."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    data_set_digest: str
+    calling_ae_title: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRefused(Event):
+    """The gateway answered a failure status and kept the data set aside under `kept_as`."""
+
+    study_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    calling_ae_title: str
+    status: str
+    error_comment: str
+    kept_as: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReceived(Event):
+    """The gateway acknowledged an order with AA and will match studies against it."""
+
+    accession_number: str
+    message_control_id: str
+    message_type: str
+    order_control: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRefused(Event):
+    """The gateway answered AE or AR to an HL7 message and kept it aside under `kept_as`."""
+
+    message_control_id: str
+    code: str
+    text: str
+    kept_as: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StudyChanged(Event):
+    """A study entered a state (`receiving`, `matched`, ...) for these reasons, with these warnings."""
+
+    study_instance_uid: str
+    accession_number: str
+    state: str
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    instances: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceForwarded(Event):
+    """A destination answered the gateway's C-STORE-RQ for this instance with `status`."""
+
+    study_instance_uid: str
+    sop_instance_uid: str
+    destination: str
+    status: str
+
+
+# --- seen downstream, by the remote SCP --------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceReceived(Event):
+    """A C-STORE-RQ reached the remote SCP, which answered `status`."""
+
+    study_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    calling_ae_title: str
+    status: str
+    data_set_digest: str
+    pixel_data_digest: str
+
+
+# --- seen or done by the runner ----------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CasePlanned(Event):
+    """Which UIDs and accession numbers the names of the story stand for in this case."""
+
+    case: str
+    seed: int
+    studies: Mapping[str, str]
+    instances: Mapping[str, int]
+    orders: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayStarted(Event):
+    """The gateway process answered that all its ports listen."""
+
+    pid: int
+    ae_title: str
+    dicom_port: int
+    hl7_port: int
+    http_url: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayStopped(Event):
+    """The gateway process ended; a negative `exit_code` is the signal that ended it."""
+
+    exit_code: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FileFound(Event):
+    """After the run a Part 10 file with this instance lay in the gateway's folder, read independently."""
+
+    study_instance_uid: str
+    sop_instance_uid: str
+    data_set_digest: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WaitEnded(Event):
+    """A step waited `for` something; `met` is false when its deadline passed first."""
+
+    waited_for: str
+    met: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HarnessFailed(Event):
+    """The harness could not carry on; the case ends as `error`, charged to nobody else."""
+
+    problem: str
+
+
+EVENT_TYPES: Mapping[str, type[Event]] = {
+    cls.__name__: cls
+    for cls in (
+        AssociationAccepted,
+        AssociationRejected,
+        AssociationFailed,
+        EchoAnswered,
+        StoreAnswered,
+        StoreFailed,
+        OrderAcknowledged,
+        OrderFailed,
+        InstanceStored,
+        InstanceRefused,
+        OrderReceived,
+        MessageRefused,
+        StudyChanged,
+        InstanceForwarded,
+        InstanceReceived,
+        CasePlanned,
+        GatewayStarted,
+        GatewayStopped,
+        FileFound,
+        WaitEnded,
+        HarnessFailed,
+    )
+}
+
+_TUPLE_FIELDS: Mapping[str, frozenset[str]] = {
+    name: frozenset(field for field, hint in get_type_hints(cls).items() if hint == tuple[str, ...])
+    for name, cls in EVENT_TYPES.items()
+}
+
+
+def to_record(event: Event) -> dict[str, Any]:
+    """Return the event as a JSON object: its class under `event`, then its fields."""
+    return {"event": type(event).__name__} | {
+        field.name: getattr(event, field.name) for field in dataclasses.fields(event)
+    }
+
+
+def from_record(record: Mapping[str, Any]) -> Event:
+    """Return the event that `to_record` wrote.
+
+    Raises `HarnessError` for a class or field that this version does not know.
+    """
+    fields = dict(record)
+    name = fields.pop("event", None)
+    if name not in EVENT_TYPES:
+        raise HarnessError(f"unknown event {name!r} in a history", "was it written by another version?")
+    for field in _TUPLE_FIELDS[name] & fields.keys():
+        fields[field] = tuple(fields[field])
+    try:
+        return EVENT_TYPES[name](**fields)
+    except TypeError as error:
+        raise HarnessError(f"event {name} does not fit: {error}") from error

@@ -1,0 +1,91 @@
+"""Reads the head of a received data set and says what is wrong with it, as a C-STORE status would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.errors import NotDicom
+from simulator.rules.identity import MajorKeys
+from simulator.rules.matching import StudyKeys
+from simulator.wire import data_set
+from simulator.wire.association import Response, StoreRequest
+
+# PS3.4 B.2.3
+DOES_NOT_MATCH_SOP_CLASS = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+
+_TAGS = frozenset(
+    (
+        data_set.SPECIFIC_CHARACTER_SET,
+        data_set.SOP_CLASS_UID,
+        data_set.SOP_INSTANCE_UID,
+        data_set.ACCESSION_NUMBER,
+        data_set.PATIENT_NAME,
+        data_set.PATIENT_ID,
+        data_set.PATIENT_BIRTH_DATE,
+        data_set.PATIENT_SEX,
+        data_set.STUDY_INSTANCE_UID,
+        data_set.SERIES_INSTANCE_UID,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the gateway reads of a data set: which instance it is, and the keys that link it to an order."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    keys: StudyKeys
+
+
+def read(data: bytes, transfer_syntax_uid: str) -> Header:
+    """Return the header of a data set that is whole. Raises `NotDicom` when it is truncated or garbled."""
+    values = data_set.read(data, transfer_syntax_uid, _TAGS)
+    return Header(
+        sop_class_uid=data_set.text(values, data_set.SOP_CLASS_UID),
+        sop_instance_uid=data_set.text(values, data_set.SOP_INSTANCE_UID),
+        study_instance_uid=data_set.text(values, data_set.STUDY_INSTANCE_UID),
+        series_instance_uid=data_set.text(values, data_set.SERIES_INSTANCE_UID),
+        keys=StudyKeys(
+            data_set.text(values, data_set.ACCESSION_NUMBER),
+            MajorKeys(
+                hkid=data_set.text(values, data_set.PATIENT_ID),
+                name=data_set.text(values, data_set.PATIENT_NAME),
+                birth_date=data_set.text(values, data_set.PATIENT_BIRTH_DATE),
+                sex=data_set.text(values, data_set.PATIENT_SEX),
+            ),
+        ),
+    )
+
+
+def inspect(request: StoreRequest) -> Header | Response:
+    """Return the header of what was received, or the failure status that the standard wants for it."""
+    try:
+        header = read(request.data_set, request.transfer_syntax_uid)
+    except NotDicom as error:
+        return Response(CANNOT_UNDERSTAND, str(error))
+    complaint = _complaint(header, request)
+    return Response(DOES_NOT_MATCH_SOP_CLASS, complaint) if complaint else header
+
+
+def _complaint(header: Header, request: StoreRequest) -> str:
+    """Return what does not fit, short enough for Error Comment (0000,0902), LO: 64 characters."""
+    named = (
+        ("(0008,0016) SOP class", header.sop_class_uid, request.sop_class_uid),
+        ("(0008,0018) SOP instance", header.sop_instance_uid, request.sop_instance_uid),
+    )
+    for name, in_data_set, in_command in named:
+        if not in_data_set:
+            return f"{name} UID is missing or empty"
+        if in_data_set != in_command:
+            return f"{name} UID is not the one in the command"
+    if request.sop_class_uid != request.abstract_syntax_uid:
+        return "the SOP class is not that of the presentation context"
+    if not header.study_instance_uid:
+        return "(0020,000D) Study Instance UID is missing or empty"
+    if not header.series_instance_uid:
+        return "(0020,000E) Series Instance UID is missing or empty"
+    return ""

@@ -1,0 +1,335 @@
+"""The gateway's index in SQLite: instances, studies, orders, deliveries, and every event in its order.
+
+One connection behind a lock; write-ahead logging, so that a committed row survives a killed process. Each
+change and the event that tells of it are one transaction: nothing happens that the history does not say.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import StartError
+from simulator.events import Event, to_record
+from simulator.rules.identity import MajorKeys
+from simulator.rules.matching import OrderKeys, StudyKeys
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE instance (
+    sop_instance_uid TEXT PRIMARY KEY,
+    study_instance_uid TEXT NOT NULL,
+    series_instance_uid TEXT NOT NULL,
+    sop_class_uid TEXT NOT NULL,
+    transfer_syntax_uid TEXT NOT NULL,
+    data_set_digest TEXT NOT NULL,
+    file TEXT NOT NULL,
+    calling_ae_title TEXT NOT NULL,
+    accession_number TEXT NOT NULL,
+    hkid TEXT NOT NULL,
+    name TEXT NOT NULL,
+    birth_date TEXT NOT NULL,
+    sex TEXT NOT NULL
+) STRICT;
+CREATE INDEX instance_study ON instance (study_instance_uid);
+CREATE TABLE study (
+    study_instance_uid TEXT PRIMARY KEY,
+    accession_number TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reasons TEXT NOT NULL,
+    warnings TEXT NOT NULL,
+    order_accession TEXT NOT NULL
+) STRICT;
+CREATE INDEX study_accession ON study (accession_number);
+CREATE TABLE orders (
+    accession_number TEXT PRIMARY KEY,
+    hkid TEXT NOT NULL,
+    name TEXT NOT NULL,
+    birth_date TEXT NOT NULL,
+    sex TEXT NOT NULL,
+    cancelled INTEGER NOT NULL,
+    message TEXT NOT NULL
+) STRICT;
+CREATE TABLE delivery (
+    sop_instance_uid TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    status TEXT NOT NULL,
+    PRIMARY KEY (sop_instance_uid, destination)
+) STRICT;
+CREATE TABLE event (sequence INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRow:
+    """One instance as it is indexed; `file` is the store's name for it."""
+
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    data_set_digest: str
+    file: str
+    calling_ae_title: str
+    keys: StudyKeys
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRow:
+    """One study: its state and why; `order_accession` is empty until it matched an order."""
+
+    study_instance_uid: str
+    accession_number: str
+    state: str
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    order_accession: str = ""
+
+
+class Index:
+    """The index in one file. Safe for use from several threads."""
+
+    def __init__(self, file: Path, *, read_only: bool = False) -> None:
+        """Open the index, making it when it is new. Raises `StartError` when it cannot be used."""
+        self._lock = threading.RLock()
+        self._grown = threading.Condition(self._lock)
+        self._finished = False
+        try:
+            mode = "ro" if read_only else "rwc"
+            self._db = sqlite3.connect(f"{file.resolve().as_uri()}?mode={mode}", uri=True, check_same_thread=False)
+            self._db.isolation_level = None
+            if not read_only:
+                self._prepare()
+            if self._version() != _VERSION:
+                raise StartError(f"{file} was written by another version", "start with an empty data folder")
+        except sqlite3.Error as error:
+            raise StartError(f"the index {file} cannot be used: {error}") from error
+
+    def finish(self) -> None:
+        """Tell those who follow the events that no more will come."""
+        with self._grown:
+            self._finished = True
+            self._grown.notify_all()
+
+    def close(self) -> None:
+        """Close the file; nothing may be asked afterwards."""
+        with self._lock:
+            self._db.close()
+
+    # --- instances -----------------------------------------------------------------------------------
+
+    def instance(self, sop_instance_uid: str) -> InstanceRow | None:
+        """Return the instance, or None."""
+        rows = self._rows("SELECT * FROM instance WHERE sop_instance_uid = ?", sop_instance_uid)
+        return _instance(rows[0]) if rows else None
+
+    def instances(self, study_instance_uid: str) -> tuple[InstanceRow, ...]:
+        """Return the instances of a study in the order in which they came."""
+        query = "SELECT * FROM instance WHERE study_instance_uid = ? ORDER BY rowid"
+        return tuple(_instance(row) for row in self._rows(query, study_instance_uid))
+
+    def sizes(self, study_instance_uid: str) -> tuple[int, int]:
+        """Return how many instances and how many series of the study are held."""
+        query = "SELECT count(*), count(DISTINCT series_instance_uid) FROM instance WHERE study_instance_uid = ?"
+        instances, series = self._rows(query, study_instance_uid)[0]
+        return int(instances), int(series)
+
+    def files(self) -> frozenset[str]:
+        """Return the store's names of all instances that are indexed."""
+        return frozenset(row[0] for row in self._rows("SELECT file FROM instance"))
+
+    def add_instance(self, row: InstanceRow, events: Sequence[Event], study: StudyRow | None) -> None:
+        """Index an instance and, where it changes its study, the study too."""
+        keys = row.keys.keys
+        values = (
+            row.sop_instance_uid,
+            row.study_instance_uid,
+            row.series_instance_uid,
+            row.sop_class_uid,
+            row.transfer_syntax_uid,
+            row.data_set_digest,
+            row.file,
+            row.calling_ae_title,
+            row.keys.accession_number,
+            keys.hkid,
+            keys.name,
+            keys.birth_date,
+            keys.sex,
+        )
+        with self._transaction(events):
+            self._db.execute("INSERT INTO instance VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", values)
+            if study is not None:
+                self._put_study(study)
+
+    # --- studies -------------------------------------------------------------------------------------
+
+    def study(self, study_instance_uid: str) -> StudyRow | None:
+        """Return the study, or None."""
+        rows = self._rows("SELECT * FROM study WHERE study_instance_uid = ?", study_instance_uid)
+        return _study(rows[0]) if rows else None
+
+    def studies(self) -> tuple[StudyRow, ...]:
+        """Return all studies in the order in which they came."""
+        return tuple(_study(row) for row in self._rows("SELECT * FROM study ORDER BY rowid"))
+
+    def studies_under(self, accession_number: str) -> tuple[StudyRow, ...]:
+        """Return the studies that came with this accession number."""
+        return tuple(_study(r) for r in self._rows("SELECT * FROM study WHERE accession_number = ?", accession_number))
+
+    def study_keys(self, study_instance_uid: str) -> tuple[StudyKeys, ...]:
+        """Return the distinct keys over the instances of the study, those of the first instance first."""
+        query = (
+            "SELECT accession_number, hkid, name, birth_date, sex FROM instance WHERE study_instance_uid = ? "
+            "GROUP BY accession_number, hkid, name, birth_date, sex ORDER BY min(rowid)"
+        )
+        return tuple(StudyKeys(row[0], MajorKeys(*row[1:])) for row in self._rows(query, study_instance_uid))
+
+    def matched_by_another(self, accession_number: str, study_instance_uid: str) -> bool:
+        """Tell whether another study has matched the order under this accession number."""
+        query = "SELECT 1 FROM study WHERE order_accession = ? AND study_instance_uid != ? LIMIT 1"
+        return bool(accession_number and self._rows(query, accession_number, study_instance_uid))
+
+    def change_study(self, study: StudyRow, event: Event) -> None:
+        """Write the study's new state together with the event that tells of it."""
+        with self._transaction([event]):
+            self._put_study(study)
+
+    # --- orders --------------------------------------------------------------------------------------
+
+    def order(self, accession_number: str) -> OrderKeys | None:
+        """Return the order under the accession number, or None."""
+        query = "SELECT accession_number, hkid, name, birth_date, sex, cancelled FROM orders WHERE accession_number = ?"
+        rows = self._rows(query, accession_number)
+        return OrderKeys(rows[0][0], MajorKeys(*rows[0][1:5]), bool(rows[0][5])) if rows else None
+
+    def orders(self) -> tuple[OrderKeys, ...]:
+        """Return all orders in the order in which they first came."""
+        query = "SELECT accession_number, hkid, name, birth_date, sex, cancelled FROM orders ORDER BY rowid"
+        return tuple(OrderKeys(row[0], MajorKeys(*row[1:5]), bool(row[5])) for row in self._rows(query))
+
+    def put_order(self, order: OrderKeys, message: str, event: Event) -> None:
+        """Write an order, in place of the one under the same accession number."""
+        keys = order.keys
+        values = (order.accession_number, keys.hkid, keys.name, keys.birth_date, keys.sex, order.cancelled, message)
+        with self._transaction([event]):
+            self._db.execute(
+                """
+                INSERT INTO orders VALUES (?,?,?,?,?,?,?) ON CONFLICT (accession_number) DO UPDATE SET
+                    hkid = excluded.hkid, name = excluded.name, birth_date = excluded.birth_date, sex = excluded.sex,
+                    cancelled = excluded.cancelled, message = excluded.message
+                """,
+                values,
+            )
+
+    # --- deliveries ----------------------------------------------------------------------------------
+
+    def delivered(self, study_instance_uid: str, destination: str) -> frozenset[str]:
+        """Return the SOP instance UIDs of the study that the destination has stored."""
+        query = (
+            "SELECT sop_instance_uid FROM delivery JOIN instance USING (sop_instance_uid) "
+            "WHERE study_instance_uid = ? AND destination = ?"
+        )
+        return frozenset(row[0] for row in self._rows(query, study_instance_uid, destination))
+
+    def add_delivery(self, sop_instance_uid: str, destination: str, status: str, event: Event) -> None:
+        """Note that the destination stored the instance."""
+        with self._transaction([event]):
+            self._db.execute("INSERT OR REPLACE INTO delivery VALUES (?,?,?)", (sop_instance_uid, destination, status))
+
+    # --- events --------------------------------------------------------------------------------------
+
+    def add_event(self, event: Event) -> None:
+        """Append an event that changes nothing else."""
+        with self._transaction([event]):
+            pass
+
+    def events(self, after: int = 0, limit: int = 1000) -> tuple[tuple[int, dict[str, Any]], ...]:
+        """Return up to `limit` events behind number `after`, each with its number."""
+        query = "SELECT sequence, record FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?"
+        return tuple((row[0], json.loads(row[1])) for row in self._rows(query, after, limit))
+
+    def follow(self, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield events behind number `after` as they come, until the index is finished and all were told."""
+        while True:
+            with self._grown:
+                batch = self.events(after)
+                if not batch and self._finished:
+                    return
+                if not batch:
+                    self._grown.wait()
+                    continue
+            yield from batch
+            after = batch[-1][0]
+
+    # --- inside --------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA busy_timeout = 5000")
+        if self._version() == 0:
+            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self, events: Iterable[Event]) -> Iterator[None]:
+        records = [(json.dumps(to_record(event)),) for event in events]
+        with self._grown:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.executemany("INSERT INTO event (record) VALUES (?)", records)
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._grown.notify_all()
+
+    def _put_study(self, study: StudyRow) -> None:
+        values = (
+            study.study_instance_uid,
+            study.accession_number,
+            study.state,
+            json.dumps(study.reasons),
+            json.dumps(study.warnings),
+            study.order_accession,
+        )
+        self._db.execute(
+            """
+            INSERT INTO study VALUES (?,?,?,?,?,?) ON CONFLICT (study_instance_uid) DO UPDATE SET
+                accession_number = excluded.accession_number, state = excluded.state, reasons = excluded.reasons,
+                warnings = excluded.warnings, order_accession = excluded.order_accession
+            """,
+            values,
+        )
+
+
+def _instance(row: Sequence[Any]) -> InstanceRow:
+    return InstanceRow(
+        sop_instance_uid=row[0],
+        study_instance_uid=row[1],
+        series_instance_uid=row[2],
+        sop_class_uid=row[3],
+        transfer_syntax_uid=row[4],
+        data_set_digest=row[5],
+        file=row[6],
+        calling_ae_title=row[7],
+        keys=StudyKeys(row[8], MajorKeys(*row[9:])),
+    )
+
+
+def _study(row: Sequence[Any]) -> StudyRow:
+    return StudyRow(row[0], row[1], row[2], tuple(json.loads(row[3])), tuple(json.loads(row[4])), row[5])

@@ -1,0 +1,166 @@
+"""The whole story of an instance, and of the study that it belongs to.
+
+`receive -> Received -> persist -> Stored`, in the thread of the association, before C-STORE is answered; then,
+off the association and study by study, `inspect -> Inspected -> match -> Matched | Unmatched -> policy ->
+Verdict`. A late order sends a held study through `inspect` again. Each step takes the last step's frozen type,
+so the order of the steps cannot be wrong; bad data is a value (`Refused`, `Unmatched`), never an exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.gateway import header
+from simulator.gateway.header import Header
+from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.store import Store
+from simulator.rules import image_count, matching
+from simulator.rules.matching import OrderKeys, StudyKeys
+from simulator.site import Site
+from simulator.wire import data_set, part10
+from simulator.wire.association import Outgoing, Response, StoreRequest
+
+OUT_OF_RESOURCES = 0xA700  # PS3.4 B.2.3
+ALREADY_HELD_WITH_OTHER_CONTENT = 0xC001
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An instance that is whole and says who it is; `repeated` when the very same is held already."""
+
+    request: StoreRequest
+    header: Header
+    digest: str
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An instance that is not taken: what the peer is told, and what could be read of it."""
+
+    request: StoreRequest
+    response: Response
+    header: Header | None
+    exceeds_image_limit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An instance that lies in the store, complete under its final name; `row` is what the index gets."""
+
+    row: InstanceRow
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A study as its instances describe it, and what stands under its accession number.
+
+    `exceeded`: an instance of it was refused because the study has as many images as the site takes.
+    """
+
+    study_instance_uid: str
+    keys: tuple[StudyKeys, ...]
+    instances: int
+    exceeded: bool
+    order: OrderKeys | None
+    accession_taken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A study that belongs to the order under its accession number."""
+
+    study: Inspected
+    order: OrderKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A study that belongs to no order, and every reason why."""
+
+    study: Inspected
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a study: its state, why, what to warn of, and the order that it matched."""
+
+    state: str
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    order_accession: str
+
+
+def receive(request: StoreRequest, site: Site, index: Index) -> Received | Refused:
+    """Take an instance, or say with which status it is refused."""
+    found = header.inspect(request)
+    if isinstance(found, Response):
+        return Refused(request, found, None)
+    digest = data_set.digest(request.data_set)
+    held = index.instance(found.sop_instance_uid)
+    if held is not None and held.data_set_digest != digest:
+        comment = "an instance with this UID and other content is held already"
+        return Refused(request, Response(ALREADY_HELD_WITH_OTHER_CONTENT, comment), found)
+    if held is None and not site.image_count_rule().admits(index.sizes(found.study_instance_uid)[0] + 1):
+        comment = f"more than {site.image_limit.limit} images in this study"
+        return Refused(request, Response(int(site.image_limit.status, 16), comment), found, exceeds_image_limit=True)
+    return Received(request, found, digest, repeated=held is not None)
+
+
+def persist(received: Received, store: Store) -> Stored:
+    """Write the file. Raises `OSError` when the file system does not take it."""
+    request, head = received.request, received.header
+    outgoing = Outgoing(head.sop_class_uid, head.sop_instance_uid, request.transfer_syntax_uid, request.data_set)
+    file = part10.build(outgoing, request.calling_ae_title)
+    name = store.write(head.study_instance_uid, head.sop_instance_uid, file)
+    return Stored(row(head, request.transfer_syntax_uid, received.digest, name, request.calling_ae_title))
+
+
+def row(head: Header, transfer_syntax_uid: str, digest: str, file: str, calling_ae_title: str) -> InstanceRow:
+    """Return what the index says of an instance that lies in the store."""
+    return InstanceRow(
+        sop_instance_uid=head.sop_instance_uid,
+        study_instance_uid=head.study_instance_uid,
+        series_instance_uid=head.series_instance_uid,
+        sop_class_uid=head.sop_class_uid,
+        transfer_syntax_uid=transfer_syntax_uid,
+        data_set_digest=digest,
+        file=file,
+        calling_ae_title=calling_ae_title,
+        keys=head.keys,
+    )
+
+
+def inspect(study_instance_uid: str, index: Index) -> Inspected:
+    """Gather what matching needs of a study that has at least one instance."""
+    keys = index.study_keys(study_instance_uid)
+    accession_number = keys[0].accession_number
+    study = index.study(study_instance_uid)
+    return Inspected(
+        study_instance_uid=study_instance_uid,
+        keys=keys,
+        instances=index.sizes(study_instance_uid)[0],
+        exceeded=study is not None and image_count.EXCEEDED in study.reasons,
+        order=index.order(accession_number),
+        accession_taken=index.matched_by_another(accession_number, study_instance_uid),
+    )
+
+
+def match(study: Inspected, site: Site) -> Matched | Unmatched:
+    """Compare the study with its order: accession number first, then the four major keys."""
+    reasons = matching.decide(study.keys, study.order, site.accession_rules(), study.accession_taken)
+    if reasons or study.order is None:
+        return Unmatched(study, reasons)
+    return Matched(study, study.order)
+
+
+def policy(outcome: Matched | Unmatched, site: Site) -> Verdict:
+    """Apply what the site does with matched and unmatched studies, and the rule about images a study."""
+    rule = site.image_count_rule()
+    warnings = rule.warnings(outcome.study.instances)
+    if outcome.study.exceeded or not rule.admits(outcome.study.instances):
+        return Verdict("rejected", (image_count.EXCEEDED,), warnings, "")
+    if isinstance(outcome, Unmatched):
+        return Verdict("rejected" if site.unmatched == "reject" else "unmatched", outcome.reasons, warnings, "")
+    return Verdict("matched", (), warnings, outcome.order.accession_number)

@@ -1,0 +1,320 @@
+"""Puts the gateway together: listens for DICOM, HL7 and HTTP, and moves studies along the pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import uvicorn
+
+from simulator.errors import NotDicom, StartError
+from simulator.events import Event, InstanceRefused, InstanceStored, StudyChanged
+from simulator.gateway import api, header, pipeline
+from simulator.gateway.forwarding import Forwarder
+from simulator.gateway.index import Index, InstanceRow, StudyRow
+from simulator.gateway.orders import Orders
+from simulator.gateway.pipeline import Matched, Received, Refused, Unmatched, Verdict
+from simulator.gateway.store import Store
+from simulator.gateway.study_queue import StudyQueue
+from simulator.rules import image_count
+from simulator.site import Site
+from simulator.wire import data_set, part10
+from simulator.wire.association import Acceptor, Context, Response, StoreRequest
+from simulator.wire.mllp import MllpListener
+
+_LOG = logging.getLogger(__name__)
+_LOOPBACK = "127.0.0.1"
+_OPEN_STATES = frozenset(("receiving", "matched", "forwarding"))
+
+# The order is the gateway's preference: it keeps what it gets, so the least ambiguous encoding goes first.
+TRANSFER_SYNTAXES = (
+    "1.2.840.10008.1.2.1",  # Explicit VR Little Endian
+    "1.2.840.10008.1.2",  # Implicit VR Little Endian
+    "1.2.840.10008.1.2.2",  # Explicit VR Big Endian (retired)
+    "1.2.840.10008.1.2.1.99",  # Deflated Explicit VR Little Endian
+    "1.2.840.10008.1.2.4.50",  # JPEG Baseline (Process 1)
+    "1.2.840.10008.1.2.4.51",  # JPEG Extended (Process 2 and 4)
+    "1.2.840.10008.1.2.4.57",  # JPEG Lossless, Non-Hierarchical (Process 14)
+    "1.2.840.10008.1.2.4.70",  # JPEG Lossless, First-Order Prediction (Process 14, Selection Value 1)
+    "1.2.840.10008.1.2.4.80",  # JPEG-LS Lossless
+    "1.2.840.10008.1.2.4.81",  # JPEG-LS Lossy (Near-Lossless)
+    "1.2.840.10008.1.2.4.90",  # JPEG 2000 (Lossless Only)
+    "1.2.840.10008.1.2.4.91",  # JPEG 2000
+    "1.2.840.10008.1.2.5",  # RLE Lossless
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What `--ready-file` holds once every port listens."""
+
+    pid: int
+    ae_title: str
+    dicom_port: int
+    hl7_port: int
+    http_url: str
+
+    def write(self, file: Path) -> None:
+        """Write the file whole: it appears complete or not at all."""
+        part = file.with_name(f"{file.name}.{self.pid}.part")
+        part.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        part.replace(file)
+
+
+class Gateway:
+    """One gateway over one data folder. `run` serves until it is told to stop."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        """Open the data folder. Raises `StartError` when it cannot be used."""
+        self.site = site
+        self.store = Store(data)
+        self.index = Index(data / "index.sqlite")
+        self.forwarder = Forwarder(site, self.index, self.store)
+        self.assembly = StudyQueue("assembly", self.decide, site.gateway.quiet_period)
+        self.outbox = StudyQueue("outbox", self.forward)
+        self._orders = Orders(site, self.index, self.store, self._order_changed)
+        self._taking = threading.Lock()
+
+    async def run(self, stop: asyncio.Event, ready: asyncio.Queue[Ready] | None = None) -> None:
+        """Listen on every port until `stop` is set, then end cleanly.
+
+        What a stop leaves undone is found again at the next start. Raises `StartError` when a port cannot be had.
+        """
+        here = self.site.gateway
+        acceptor = self._acceptor()
+        hl7 = MllpListener(here.host, here.hl7_port, self._orders.answer, self._orders.refuse_garbage)
+        http_socket = _listening(here.http_port)
+        http = _HttpServer(uvicorn.Config(api.application(self.index), log_config=None, lifespan="off"))
+        dicom_port = acceptor.start()
+        try:
+            hl7_port = await hl7.start()
+        except StartError:
+            acceptor.stop()
+            raise
+        serving = asyncio.create_task(http.serve(sockets=[http_socket]))
+        await http.listening.wait()
+        self._resume()
+        self.assembly.start()
+        self.outbox.start()
+        if ready is not None:
+            url = f"http://{_LOOPBACK}:{http_socket.getsockname()[1]}"
+            ready.put_nowait(Ready(os.getpid(), here.ae_title, dicom_port, hl7_port, url))
+        await stop.wait()
+        await asyncio.to_thread(acceptor.stop)
+        await hl7.stop()
+        await asyncio.to_thread(self._finish)
+        http.should_exit = True
+        await serving
+        self.index.close()
+
+    # --- one instance --------------------------------------------------------------------------------
+
+    def take(self, request: StoreRequest) -> Response:
+        """Answer one C-STORE-RQ. Success means: complete under its final name, and indexed (it survives a kill)."""
+        try:
+            # The limit and the check for repeats hold over all associations, so one instance at a time.
+            with self._taking:
+                received = pipeline.receive(request, self.site, self.index)
+                if isinstance(received, Refused):
+                    return self._refuse(received)
+                if not received.repeated:
+                    self._keep(received)
+        except (OSError, sqlite3.Error) as error:
+            _LOG.error("cannot store %s: %s", request.sop_instance_uid, error)
+            return Response(pipeline.OUT_OF_RESOURCES, f"cannot be stored: {error}")
+        return Response(0x0000)
+
+    def _keep(self, received: Received) -> None:
+        row = pipeline.persist(received, self.store).row
+        self._add(row)
+
+    def _add(self, row: InstanceRow) -> None:
+        """Index an instance; its study is receiving (again)."""
+        events: list[Event] = [_stored(row)]
+        study = self.index.study(row.study_instance_uid)
+        changed = None
+        if study is None or study.state != "receiving":
+            changed = StudyRow(row.study_instance_uid, row.keys.accession_number, "receiving")
+            events.append(_changed(changed, self.index.sizes(row.study_instance_uid)[0] + 1))
+        self.index.add_instance(row, events, changed)
+        self.assembly.postpone(row.study_instance_uid)
+
+    def _refuse(self, refused: Refused) -> Response:
+        request, head = refused.request, refused.header
+        status = refused.response.status_text
+        why = {"status": status, "comment": refused.response.error_comment, "from": request.calling_ae_title}
+        sop = {"sop_class_uid": request.sop_class_uid, "sop_instance_uid": request.sop_instance_uid}
+        transfer = {"transfer_syntax_uid": request.transfer_syntax_uid}
+        kept_as = self.store.keep_aside(request.data_set, ".dataset", why | sop | transfer)
+        self.index.add_event(
+            InstanceRefused(
+                observer="gateway",
+                study_instance_uid=head.study_instance_uid if head else "",
+                calling_ae_title=request.calling_ae_title,
+                status=status,
+                error_comment=refused.response.error_comment,
+                kept_as=kept_as,
+                **sop,
+            )
+        )
+        _LOG.warning("%s from %s refused: %s", request.sop_instance_uid, request.calling_ae_title, why["comment"])
+        if head is not None and refused.exceeds_image_limit:
+            self._reject_for_image_count(head)
+        return refused.response
+
+    def _reject_for_image_count(self, head: header.Header) -> None:
+        study = self.index.study(head.study_instance_uid)
+        if study is not None and study.state != "rejected":
+            self._change(study.study_instance_uid, Verdict("rejected", (image_count.EXCEEDED,), (), ""))
+
+    # --- one study -----------------------------------------------------------------------------------
+
+    def decide(self, study_instance_uid: str) -> None:
+        """Match a study that is complete, or that an order came for, and act on the outcome."""
+        study = pipeline.inspect(study_instance_uid, self.index)
+        verdict = self.policy(pipeline.match(study, self.site))
+        self._change(study_instance_uid, verdict)
+        if verdict.state == "matched" and self.site.forwarding.destinations:
+            self.outbox.hasten(study_instance_uid)
+
+    def policy(self, outcome: Matched | Unmatched) -> Verdict:
+        """Return what becomes of the study at this site."""
+        return pipeline.policy(outcome, self.site)
+
+    def forward(self, study_instance_uid: str) -> None:
+        """Send a matched study to its destinations."""
+        study = self.index.study(study_instance_uid)
+        if study is None or study.state != "matched":
+            return
+        self._change(study_instance_uid, Verdict("forwarding", (), study.warnings, study.order_accession))
+        problems = self.forwarder.forward(study_instance_uid)
+        for problem in problems:
+            _LOG.error("study %s is not forwarded: %s", study_instance_uid, problem)
+        # Instances that came meanwhile made the study `receiving` again, and it will be decided anew.
+        study = self.index.study(study_instance_uid)
+        if study is not None and study.state == "forwarding":
+            state = "failed" if problems else "forwarded"
+            self._change(study_instance_uid, Verdict(state, (), study.warnings, study.order_accession))
+
+    def _change(self, study_instance_uid: str, verdict: Verdict) -> None:
+        study = self.index.study(study_instance_uid)
+        if study is None:
+            return
+        changed = StudyRow(
+            study_instance_uid,
+            study.accession_number,
+            verdict.state,
+            verdict.reasons,
+            verdict.warnings,
+            verdict.order_accession,
+        )
+        if changed != study:
+            self.index.change_study(changed, _changed(changed, self.index.sizes(study_instance_uid)[0]))
+            _LOG.info("study %s is %s %s", study_instance_uid, verdict.state, ", ".join(verdict.reasons))
+
+    def _order_changed(self, accession_number: str) -> None:
+        for study in self.index.studies_under(accession_number):
+            if study.state == "unmatched":
+                self.assembly.hasten(study.study_instance_uid)
+
+    # --- start and stop ------------------------------------------------------------------------------
+
+    def _acceptor(self) -> Acceptor:
+        here, callers = self.site.gateway, self.site.callers
+        return Acceptor(
+            here.ae_title,
+            here.host,
+            here.dicom_port,
+            [Context(sop_class.uid, TRANSFER_SYNTAXES) for sop_class in self.site.storage_classes()],
+            self.take,
+            calling_ae_titles=None if callers == "any" else [caller.ae_title for caller in callers],
+        )
+
+    def _resume(self) -> None:
+        """Go on where the last run stopped: index files that the index lacks, decide studies left open."""
+        for name in sorted(set(self.store.names()) - self.index.files()):
+            try:
+                found = part10.read(self.store.read(name))
+                head = header.read(found.data_set, found.transfer_syntax_uid)
+            except NotDicom as error:
+                _LOG.error("%s in the store is not an instance: %s", name, error)
+                continue
+            digest = data_set.digest(found.data_set)
+            self._add(pipeline.row(head, found.transfer_syntax_uid, digest, name, ""))
+        for study in self.index.studies():
+            if study.state in _OPEN_STATES:
+                self.assembly.postpone(study.study_instance_uid)
+
+    def _finish(self) -> None:
+        self.forwarder.stop()
+        self.assembly.stop()
+        self.outbox.stop()
+        self.index.finish()
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn under the gateway's own signal handling; `listening` is set once it serves."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to whoever runs the gateway."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to serve, and say so."""
+        await super().startup(sockets)
+        self.listening.set()
+
+
+def _listening(port: int) -> socket.socket:
+    """Return a socket for HTTP: on loopback alone, since the API asks nobody who he is."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((_LOOPBACK, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise StartError(
+            f"cannot listen for HTTP on {_LOOPBACK}:{port}: {error.strerror}",
+            "another program uses the port; gateway.http_port in the site profile sets another, 0 takes any",
+        ) from error
+    return listener
+
+
+def _stored(row: InstanceRow) -> InstanceStored:
+    return InstanceStored(
+        observer="gateway",
+        study_instance_uid=row.study_instance_uid,
+        series_instance_uid=row.series_instance_uid,
+        sop_instance_uid=row.sop_instance_uid,
+        sop_class_uid=row.sop_class_uid,
+        transfer_syntax_uid=row.transfer_syntax_uid,
+        data_set_digest=row.data_set_digest,
+        calling_ae_title=row.calling_ae_title,
+    )
+
+
+def _changed(study: StudyRow, instances: int) -> StudyChanged:
+    return StudyChanged(
+        observer="gateway",
+        study_instance_uid=study.study_instance_uid,
+        accession_number=study.accession_number,
+        state=study.state,
+        reasons=study.reasons,
+        warnings=study.warnings,
+        instances=instances,
+    )

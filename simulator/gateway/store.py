@@ -1,0 +1,81 @@
+"""The gateway's local file system: instances under names of the gateway's own, and what it refused.
+
+Layout below the data folder::
+
+    instances/<study>/<instance>.dcm    Part 10 files (PS3.10 chapter 7); both names are hexadecimal digests of UIDs
+    refused/<time>-<digest>.dcm|.hl7    what was refused, as it came, beside a .json that says why
+    index.sqlite                        see `index`
+
+Nothing that stands in a data set ever becomes part of a path. A file appears under its final name only when
+it is complete, so that what a killed process leaves behind is whole or recognisable as rubbish (`*.part`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from simulator.errors import StartError
+from simulator.events import now
+
+
+class Store:
+    """Files below one folder. Safe for use from several threads."""
+
+    def __init__(self, root: Path) -> None:
+        """Open the folder, making it when it is new. Raises `StartError` when it cannot be written."""
+        self._instances = root / "instances"
+        self._refused = root / "refused"
+        try:
+            self._instances.mkdir(parents=True, exist_ok=True)
+            self._refused.mkdir(exist_ok=True)
+            for rubbish in root.glob("*/**/*.part"):
+                rubbish.unlink()
+        except OSError as error:
+            raise StartError(f"the data folder {root} cannot be used: {error.strerror}") from error
+        if not os.access(root, os.W_OK):
+            raise StartError(f"the data folder {root} cannot be written")
+
+    def write(self, study_instance_uid: str, sop_instance_uid: str, part10: bytes) -> str:
+        """Write one instance, whole and then under its final name; return that name, relative to the store.
+
+        Raises `OSError` (disk full, folder gone) and leaves nothing behind then.
+        """
+        folder = self._instances / _name(study_instance_uid)
+        folder.mkdir(exist_ok=True)
+        file = folder / f"{_name(sop_instance_uid)}.dcm"
+        _write_whole(file, part10)
+        return str(file.relative_to(self._instances))
+
+    def read(self, name: str) -> bytes:
+        """Return the Part 10 file that `write` named."""
+        return (self._instances / name).read_bytes()
+
+    def names(self) -> Iterator[str]:
+        """Yield the name of every instance that lies in the store."""
+        for file in sorted(self._instances.glob("*/*.dcm")):
+            yield str(file.relative_to(self._instances))
+
+    def keep_aside(self, data: bytes, suffix: str, why: Mapping[str, object]) -> str:
+        """Keep what was refused, with the reason beside it; return its name, relative to the data folder."""
+        stem = f"{now().replace(':', '').replace('.', '')}-{hashlib.sha256(data).hexdigest()[:12]}"
+        _write_whole(self._refused / f"{stem}{suffix}", data)
+        _write_whole(self._refused / f"{stem}.json", json.dumps(dict(why), indent=2).encode())
+        return f"refused/{stem}{suffix}"
+
+
+def _name(uid: str) -> str:
+    return hashlib.sha256(uid.encode()).hexdigest()[:32]
+
+
+def _write_whole(file: Path, content: bytes) -> None:
+    part = file.with_name(f"{file.name}.{os.urandom(4).hex()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,161 @@
+"""Strict YAML into validated models: every mistake at once, each at file:line:column with a suggestion.
+
+YAML 1.2 by ruamel.yaml: `00000101` written bare is a number, `no` is a string, a key given twice is an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from simulator.errors import LoadError, Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+_Path = tuple[int | str, ...]
+
+
+def read(file: Path) -> CommentedMap:
+    """Return the mapping in `file`, with positions. Raises `LoadError` with the place of the mistake."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LoadError.of(file, f"cannot be read: {error}") from error
+    try:
+        document = YAML(typ="rt", pure=True).load(text)
+    except MarkedYAMLError as error:
+        raise LoadError([_syntax_problem(file, error)]) from error
+    except YAMLError as error:
+        raise LoadError.of(file, f"is not YAML: {error}") from error
+    if not isinstance(document, CommentedMap):
+        raise LoadError.of(file, "must hold a mapping of keys to values", "is the file empty?")
+    return document
+
+
+def validate(model: type[Model], document: Any, file: Path, root: CommentedMap | None = None) -> Model:
+    """Return `document` as `model`; positions are looked up in `root` (default: the document itself).
+
+    Raises `LoadError` with all mistakes in the order of their lines.
+    """
+    try:
+        return model.model_validate(_plain(document))
+    except ValidationError as error:
+        origin = document if root is None else root
+        problems = {_model_problem(model, file, origin, details) for details in error.errors()}
+        raise LoadError(sorted(problems, key=lambda p: (p.line, p.column, p.message))) from error
+
+
+def position(document: Any, path: Iterable[int | str]) -> tuple[int, int]:
+    """Return line and column (from 1) of the deepest part of `path` that exists in `document`."""
+    line, column = 1, 1
+    node = document
+    for key in path:
+        if isinstance(node, CommentedMap) and key in node:
+            line, column = (n + 1 for n in node.lc.key(key))
+            node = node[key]
+        elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
+            line, column = (n + 1 for n in node.lc.item(key))
+            node = node[key]
+    return line, column
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `did you mean 'x'?` for the known word most like `word`, or the empty string."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def _plain(node: Any) -> Any:
+    """Return the document without ruamel's own containers and scalar types."""
+    if isinstance(node, dict):
+        return {str(key) if isinstance(key, str) else key: _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    if isinstance(node, bool) or node is None:
+        return node
+    for kind in (str, int, float):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _syntax_problem(file: Path, error: MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    message = (error.problem or error.context or "is not YAML").split("\n")[0]
+    hint = "each key may stand once" if "duplicate key" in message else "check indentation, colons and quotes"
+    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    return Problem(str(file), line, column, message, hint)
+
+
+def _model_problem(model: type[BaseModel], file: Path, document: Any, details: ErrorDetails) -> Problem:
+    path = _real_path(document, details["loc"])
+    line, column = position(document, path)
+    name = ".".join(str(part) for part in path) or "the file"
+    if details["type"] == "extra_forbidden":
+        known = _fields_beside(model, path)
+        advice = nearest(str(path[-1]), known) or (f"known here: {', '.join(sorted(known))}" if known else "")
+        return Problem(str(file), line, column, f"unknown key {str(path[-1])!r}", advice)
+    if details["type"] == "missing":
+        return Problem(str(file), line, column, f"{name} is missing")
+    return Problem(str(file), line, column, f"{name}: {_sentence(details)}", _expected(details))
+
+
+def _sentence(details: ErrorDetails) -> str:
+    message = details["msg"].removeprefix("Value error, ")
+    return message[:1].lower() + message[1:] + f"; found {details['input']!r}"
+
+
+def _expected(details: ErrorDetails) -> str:
+    expected = str(details.get("ctx", {}).get("expected", ""))
+    if details["type"] not in ("literal_error", "enum") or not isinstance(details["input"], str):
+        return ""
+    words = [word.strip("' ") for word in expected.replace(" or ", ", ").split(",")]
+    return nearest(details["input"], words)
+
+
+def _real_path(document: Any, loc: _Path) -> _Path:
+    """Drop the parts of a pydantic location that name a union's branch and stand nowhere in the file."""
+    kept: list[int | str] = []
+    node = document
+    for index, part in enumerate(loc):
+        inside = isinstance(node, dict) and part in node
+        listed = isinstance(node, list) and isinstance(part, int) and part < len(node)
+        if inside or listed:
+            kept.append(part)
+            node = node[part]
+        elif index == len(loc) - 1 and isinstance(node, dict):
+            kept.append(part)
+    return tuple(kept)
+
+
+def _fields_beside(model: type[BaseModel], path: _Path) -> set[str]:
+    """Return the keys that the model allows where the last part of `path` stands."""
+    current: list[type[BaseModel]] = [model]
+    for part in path[:-1]:
+        following: list[type[BaseModel]] = []
+        for candidate in current:
+            field = _field(candidate, part)
+            following.extend(_models_in(field) if field is not None else [])
+        current = following or current
+    return {info.alias or name for candidate in current for name, info in candidate.model_fields.items()}
+
+
+def _field(model: type[BaseModel], key: int | str) -> Any:
+    for name, info in model.model_fields.items():
+        if key in (name, info.alias):
+            return info.annotation
+    return None
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)

@@ -1,0 +1,473 @@
+"""Associations, both ways: `Association` requests one as SCU, `Acceptor` accepts them as SCP.
+
+pynetdicom negotiates and serves; this module gives it what the project needs beside: the fields of a
+rejection instead of a flag, instances sent as the encoded bytes they are, both retired Hardcopy classes,
+`TCP_NODELAY` on both sides.
+
+Sending goes around pynetdicom's `send_c_store`. That method asks the association's reactor thread to pause for
+each message, and takes the reactor's word from the message before: a reactor that is just waking reads the
+C-STORE response off the queue in its stead, and the sender waits until the network time-out. `Association`
+parks the reactor once, for good, by a handshake that cannot be missed (see `_ParkingPlace`).
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from types import TracebackType
+from typing import Any, cast
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+from pynetdicom import AE, _config, build_context, evt
+from pynetdicom.association import Association as _LibraryAssociation
+from pynetdicom.dimse_primitives import C_ECHO, C_STORE
+from pynetdicom.pdu_primitives import A_ASSOCIATE
+from pynetdicom.presentation import PresentationContext as _LibraryContext
+from pynetdicom.service_class import StorageServiceClass
+from pynetdicom.sop_class import register_uid
+from pynetdicom.transport import ThreadedAssociationServer
+
+from simulator.errors import (
+    ContextNotAccepted,
+    PeerAborted,
+    PeerRefused,
+    PeerSilent,
+    PeerUnreachable,
+    StartError,
+    UsageError,
+)
+from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+
+# pynetdicom knows no service for the two classes that PS3 retired in 2004, accepts their contexts all the same,
+# and then answers with an empty status.
+register_uid("1.2.840.10008.5.1.1.29", "HardcopyGrayscaleImageStorage", StorageServiceClass)
+register_uid("1.2.840.10008.5.1.1.30", "HardcopyColorImageStorage", StorageServiceClass)
+# Its standard logging decodes every PDU a second time; the project observes for itself.
+_config.LOG_HANDLER_LEVEL = "none"
+
+MAXIMUM_PDU = 131072
+VERIFICATION = "1.2.840.10008.1.1"
+_MAXIMUM_CONTEXTS = 128
+_POLL_SECONDS = 0.05
+
+_LOG = logging.getLogger(__name__)
+
+# PS3.8 9.3.4, table 9-21: (source, reason) -> words.
+_REJECT_REASONS = {
+    (1, 1): "no reason given",
+    (1, 2): "application context name not supported",
+    (1, 3): "calling AE title not recognised",
+    (1, 7): "called AE title not recognised",
+    (2, 1): "no reason given",
+    (2, 2): "protocol version not supported",
+    (3, 1): "temporary congestion",
+    (3, 2): "local limit exceeded",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an AE is found: its AE title, host and port."""
+
+    ae_title: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Return the address written `AET@HOST:PORT`. Raises `UsageError` for anything else."""
+        ae_title, at, where = text.rpartition("@")
+        host, colon, port = where.rpartition(":")
+        if not (at and colon and ae_title and host and port.isascii() and port.isdigit() and int(port) < 65536):
+            raise UsageError(f"{text!r} is not an address", "write AET@HOST:PORT, such as HAGATEWAY@127.0.0.1:11112")
+        return cls(ae_title, host.strip("[]"), int(port))
+
+    def __str__(self) -> str:
+        return f"{self.ae_title}@{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A presentation context to propose or to accept (PS3.8 9.3.2.2)."""
+
+    abstract_syntax_uid: str
+    transfer_syntax_uids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One instance as C-STORE sends it: UIDs of the command set, and the encoded data set."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    data_set: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a DIMSE response said: Status (0000,0900) and Error Comment (0000,0902)."""
+
+    status: int
+    error_comment: str = ""
+
+    @property
+    def status_text(self) -> str:
+        """The status as the standard prints it: four hexadecimal digits."""
+        return f"{self.status:04X}"
+
+    @property
+    def stored(self) -> bool:
+        """Whether the status says that the instance was stored: success, or a warning (PS3.4 B.2.3)."""
+        return self.status == 0x0000 or self.status in (0x0001, 0x0107, 0x0116) or self.status >> 12 == 0xB
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRequest:
+    """A C-STORE-RQ as an SCP receives it, with what the association says about its sender."""
+
+    calling_ae_title: str
+    called_ae_title: str
+    peer: str
+    abstract_syntax_uid: str
+    transfer_syntax_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    data_set: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOuts:
+    """Seconds to wait for a TCP connection, an ACSE answer and a DIMSE answer."""
+
+    connection: float = 10.0
+    acse: float = 30.0
+    dimse: float = 60.0
+
+
+class Association:
+    """An accepted association on which this side is SCU; a context manager that releases at the end.
+
+    Not for use from several threads at once.
+    """
+
+    def __init__(self, calling_ae_title: str, peer: Address, contexts: Sequence[Context], time_outs: TimeOuts) -> None:
+        """Request an association. Use `request`."""
+        self.peer = peer
+        self._message_id = 0
+        ae = AE(ae_title=calling_ae_title)
+        ae.connection_timeout = time_outs.connection
+        ae.acse_timeout = time_outs.acse
+        ae.dimse_timeout = time_outs.dimse
+        ae.network_timeout = None
+        self._library = _negotiated(ae, peer, contexts)
+        self._parking_place = _ParkingPlace()
+        self._library._reactor_checkpoint = self._parking_place
+        self._parking_place.wait_until_parked(time_outs.acse)
+
+    @classmethod
+    def request(
+        cls,
+        calling_ae_title: str,
+        peer: Address,
+        contexts: Sequence[Context],
+        time_outs: TimeOuts | None = None,
+    ) -> Association:
+        """Open an association to `peer`, proposing `contexts` (at most 128).
+
+        Raises `PeerUnreachable`, `PeerRefused`, `PeerAborted`, `PeerSilent` or `ContextNotAccepted`.
+        """
+        if not 0 < len(contexts) <= _MAXIMUM_CONTEXTS:
+            raise UsageError(f"an association proposes 1 to {_MAXIMUM_CONTEXTS} presentation contexts")
+        return cls(calling_ae_title, peer, contexts, time_outs or TimeOuts())
+
+    def __enter__(self) -> Association:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.release()
+        else:
+            self.abort()
+
+    @property
+    def proposed(self) -> int:
+        """Number of presentation contexts proposed."""
+        return len(self._library.requestor.requested_contexts)
+
+    @property
+    def accepted(self) -> int:
+        """Number of presentation contexts accepted."""
+        return len(self._library.accepted_contexts)
+
+    def accepts(self, sop_class_uid: str, transfer_syntax_uid: str) -> bool:
+        """Tell whether an accepted context carries this SOP class in this transfer syntax."""
+        return self._context(sop_class_uid, transfer_syntax_uid) is not None
+
+    def accepted_syntaxes(self, sop_class_uid: str) -> tuple[str, ...]:
+        """Return the transfer syntaxes that were accepted for the SOP class."""
+        contexts = self._library.accepted_contexts
+        return tuple(str(c.transfer_syntax[0]) for c in contexts if c.abstract_syntax == sop_class_uid)
+
+    def echo(self) -> Response:
+        """Send C-ECHO-RQ and return the response. Raises `PeerError` when none comes."""
+        request = C_ECHO()
+        request.MessageID = self._next_message_id()
+        request.AffectedSOPClassUID = UID(VERIFICATION)
+        contexts = [c for c in self._library.accepted_contexts if c.abstract_syntax == VERIFICATION]
+        if not contexts:
+            raise ContextNotAccepted(f"{self.peer} accepted no context for Verification")
+        return self._exchange(request, contexts[0])
+
+    def store(self, outgoing: Outgoing) -> Response:
+        """Send one C-STORE-RQ and return the response.
+
+        Raises `ContextNotAccepted` when nothing was agreed for it, another `PeerError` when no response comes,
+        `UsageError` for an empty data set (PS3.7 9.1.1.1.7: a C-STORE-RQ has one).
+        """
+        if not outgoing.data_set:
+            raise UsageError(f"instance {outgoing.sop_instance_uid} has an empty data set; C-STORE needs one")
+        context = self._context(outgoing.sop_class_uid, outgoing.transfer_syntax_uid)
+        if context is None:
+            raise ContextNotAccepted(self._no_context(outgoing))
+        request = C_STORE()
+        request.MessageID = self._next_message_id()
+        request.Priority = 2
+        request.AffectedSOPClassUID = UID(outgoing.sop_class_uid)
+        request.AffectedSOPInstanceUID = UID(outgoing.sop_instance_uid)
+        request.DataSet = BytesIO(outgoing.data_set)
+        return self._exchange(request, context)
+
+    def release(self) -> None:
+        """Release the association (A-RELEASE-RQ), and wait for the answer."""
+        if self._library.is_established:
+            self._library.release()
+
+    def abort(self) -> None:
+        """End the association at once (A-ABORT)."""
+        if self._library.is_established:
+            self._library.abort()
+
+    def _context(self, sop_class_uid: str, transfer_syntax_uid: str) -> _LibraryContext | None:
+        for context in self._library.accepted_contexts:
+            if context.abstract_syntax == sop_class_uid and context.transfer_syntax[0] == transfer_syntax_uid:
+                return context
+        return None
+
+    def _no_context(self, outgoing: Outgoing) -> str:
+        agreed = self.accepted_syntaxes(outgoing.sop_class_uid)
+        name = UID(outgoing.sop_class_uid).name
+        if not agreed:
+            return f"{self.peer} accepted no presentation context for {name}"
+        wanted = UID(outgoing.transfer_syntax_uid).name
+        return f"{self.peer} takes {name} in {', '.join(UID(a).name for a in agreed)}, not in {wanted}"
+
+    def _next_message_id(self) -> int:
+        self._message_id = self._message_id % 65535 + 1
+        return self._message_id
+
+    def _exchange(self, request: C_ECHO | C_STORE, context: _LibraryContext) -> Response:
+        if not self._library.is_established or self._has_ended():
+            self.abort()
+            raise PeerAborted(f"the association with {self.peer} has ended")
+        self._library.dimse.send_msg(request, cast(int, context.context_id))
+        _, response = self._library.dimse.get_msg(block=True)
+        if response is None:
+            raise self._no_response()
+        if response.MessageIDBeingRespondedTo != request.MessageID or response.Status is None:
+            self.abort()
+            raise PeerAborted(f"{self.peer} answered another message than the one it was sent")
+        return Response(int(response.Status), str(getattr(response, "ErrorComment", None) or ""))
+
+    def _has_ended(self) -> bool:
+        # An ended association leaves its primitive on the user queue; a silent peer leaves nothing there.
+        return not self._library.dul.is_alive() or self._library.dul.peek_next_pdu() is not None
+
+    def _no_response(self) -> PeerAborted | PeerSilent:
+        ended = self._has_ended()
+        self._library.abort()
+        if ended:
+            return PeerAborted(f"{self.peer} ended the association before it answered")
+        return PeerSilent(f"{self.peer} gave no answer within {self._library.dimse_timeout:g} s")
+
+
+class _ParkingPlace(threading.Event):
+    """A reactor checkpoint that is never set until the end, and tells when the reactor waits at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parked = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Park the calling reactor thread."""
+        self._parked.set()
+        return super().wait(timeout)
+
+    def wait_until_parked(self, seconds: float) -> None:
+        """Return once the reactor is parked. Raises `PeerAborted` when it ended instead."""
+        if not self._parked.wait(seconds):
+            raise PeerAborted("the association ended as soon as it was accepted")
+
+
+def _negotiated(ae: AE, peer: Address, contexts: Sequence[Context]) -> _LibraryAssociation:
+    """Return an established association, or raise the `PeerError` that says why there is none."""
+    seen: set[str] = set()
+
+    def connected(event: evt.Event) -> None:
+        seen.add("connected")
+        _send_without_delay(event)
+
+    started = time.monotonic()
+    association = ae.associate(
+        peer.host,
+        peer.port,
+        contexts=[build_context(c.abstract_syntax_uid, list(c.transfer_syntax_uids)) for c in contexts],
+        ae_title=peer.ae_title,
+        max_pdu=MAXIMUM_PDU,
+        evt_handlers=[(evt.EVT_CONN_OPEN, connected), (evt.EVT_ACCEPTED, lambda _: seen.add("accepted"))],
+    )
+    if association.is_established:
+        return association
+    answer = association.acceptor.primitive
+    if association.is_rejected and isinstance(answer, A_ASSOCIATE):
+        raise _refused(ae.ae_title, peer, answer)
+    if "accepted" in seen:
+        names = ", ".join(sorted({UID(c.abstract_syntax_uid).name for c in contexts}))
+        raise ContextNotAccepted(f"{peer} accepted the association but no presentation context for {names}")
+    if "connected" not in seen:
+        raise PeerUnreachable(f"nothing listens on {peer.host}:{peer.port}, or it cannot be reached from here")
+    if time.monotonic() - started >= (ae.acse_timeout or 0):
+        raise PeerSilent(f"{peer} took the connection but did not answer within {ae.acse_timeout:g} s")
+    raise PeerAborted(f"{peer} ended the connection instead of answering the association request")
+
+
+def _refused(calling_ae_title: str, peer: Address, answer: A_ASSOCIATE) -> PeerRefused:
+    result, source, reason = answer.result or 0, answer.result_source or 0, answer.diagnostic or 0
+    kind = "permanently" if result == 1 else "for now"
+    words = _REJECT_REASONS.get((source, reason), "a reason that the standard does not define")
+    return PeerRefused(
+        f"{peer} rejected the association of {calling_ae_title} {kind}: {words} "
+        f"(result {result}, source {source}, reason {reason})",
+        result,
+        source,
+        reason,
+    )
+
+
+def _send_without_delay(event: evt.Event) -> None:
+    """Turn Nagle's algorithm off: with it on, each small instance waits for a delayed TCP acknowledgement."""
+    wrapped = event.assoc.dul.socket
+    if wrapped is not None and wrapped.socket is not None:
+        wrapped.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+StoreService = Callable[[StoreRequest], Response]
+
+
+class Acceptor:
+    """Listens for associations and serves Verification and Storage as SCP.
+
+    `on_store` is called in the association's thread for each C-STORE-RQ and its `Response` is what the peer
+    gets; a called AE title other than `ae_title`, or a calling one not in `calling_ae_titles` (None: any), is
+    rejected as PS3.8 9.3.4 says. Verification is accepted beside `contexts`.
+    """
+
+    def __init__(
+        self,
+        ae_title: str,
+        host: str,
+        port: int,
+        contexts: Sequence[Context],
+        on_store: StoreService,
+        *,
+        calling_ae_titles: Collection[str] | None = None,
+        maximum_associations: int = 100,
+    ) -> None:
+        self._on_store = on_store
+        self._where = (host, port)
+        self._ae = AE(ae_title=ae_title)
+        self._ae.require_called_aet = True
+        self._ae.require_calling_aet = list(calling_ae_titles or ())
+        self._ae.maximum_pdu_size = MAXIMUM_PDU
+        self._ae.maximum_associations = maximum_associations
+        self._ae.add_supported_context(VERIFICATION, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
+        for context in contexts:
+            self._ae.add_supported_context(context.abstract_syntax_uid, list(context.transfer_syntax_uids))
+        self._server: ThreadedAssociationServer | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> int:
+        """Listen, and return the port (of interest when 0 was asked for). Raises `StartError`."""
+        handlers: list[Any] = [
+            (evt.EVT_CONN_OPEN, _send_without_delay),
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_REJECTED, _log_rejection),
+        ]
+        try:
+            server = ThreadedAssociationServer(
+                self._ae, self._where, self._ae.ae_title, self._ae.supported_contexts, evt_handlers=handlers
+            )
+        except OSError as error:
+            host, port = self._where
+            raise StartError(
+                f"cannot listen on {host}:{port}: {error.strerror or error}",
+                "another program uses the port, or the address is not this machine's; port 0 takes any free one",
+            ) from error
+        self._ae._servers.append(server)
+        self._thread = threading.Thread(
+            target=server.serve_forever,
+            args=(_POLL_SECONDS,),
+            name=f"acceptor-{self._ae.ae_title}",
+            daemon=True,
+        )
+        self._thread.start()
+        self._server = server
+        return int(server.server_address[1])
+
+    def stop(self) -> None:
+        """Stop listening and end the associations that are open."""
+        if self._server is not None and self._thread is not None:
+            self._ae.shutdown()
+            self._thread.join()
+            self._server = None
+
+    def _store(self, event: evt.Event) -> Dataset:
+        request: Any = event.request
+        context, association = event.context, event.assoc
+        asked: Any = association.requestor.primitive
+        response = self._on_store(
+            StoreRequest(
+                calling_ae_title=association.requestor.ae_title,
+                called_ae_title=str(asked.called_ae_title),
+                peer=str(association.requestor.address),
+                abstract_syntax_uid=str(context.abstract_syntax),
+                transfer_syntax_uid=str(context.transfer_syntax),
+                sop_class_uid=str(request.AffectedSOPClassUID),
+                sop_instance_uid=str(request.AffectedSOPInstanceUID),
+                data_set=request.DataSet.getvalue() if request.DataSet is not None else b"",
+            )
+        )
+        answer = Dataset()
+        answer.Status = response.status
+        if response.error_comment:
+            answer.ErrorComment = response.error_comment[:64]
+        return answer
+
+
+def _log_rejection(event: evt.Event) -> None:
+    requestor = event.assoc.requestor
+    asked: Any = requestor.primitive
+    _LOG.warning(
+        "association rejected: %s at %s called %r; is the title right, and is the caller in the site profile?",
+        requestor.ae_title,
+        requestor.address,
+        asked.called_ae_title,
+    )

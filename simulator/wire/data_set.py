@@ -1,0 +1,220 @@
+"""Walks an encoded data set element by element without decoding values (PS3.5 chapters 6, 7 and annex A).
+
+A walk finds every top-level element and proves that the data set is whole: each length fits in what is
+there, each sequence and item of undefined length is closed. It copies nothing and builds no `Dataset`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.valuerep import TEXT_VR_DELIMS
+
+from simulator.errors import NotDicom
+
+IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
+EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
+EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+
+SPECIFIC_CHARACTER_SET = 0x00080005
+SOP_CLASS_UID = 0x00080016
+SOP_INSTANCE_UID = 0x00080018
+ACCESSION_NUMBER = 0x00080050
+PATIENT_NAME = 0x00100010
+PATIENT_ID = 0x00100020
+PATIENT_BIRTH_DATE = 0x00100030
+PATIENT_SEX = 0x00100040
+STUDY_INSTANCE_UID = 0x0020000D
+SERIES_INSTANCE_UID = 0x0020000E
+PIXEL_DATA = 0x7FE00010
+
+_UNDEFINED = 0xFFFFFFFF
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A top-level element: its tag, and where its value stands in the walked bytes.
+
+    For an undefined length the value runs from the first item to before the sequence delimiter.
+    """
+
+    tag: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    """How elements are laid out: byte order and whether the VR is written."""
+
+    implicit: bool
+    tag: struct.Struct
+    short: struct.Struct
+    long: struct.Struct
+
+
+def _encoding(implicit: bool, order: str) -> _Encoding:
+    return _Encoding(implicit, struct.Struct(order + "HH"), struct.Struct(order + "H"), struct.Struct(order + "L"))
+
+
+_IMPLICIT_LITTLE = _encoding(True, "<")
+_EXPLICIT_LITTLE = _encoding(False, "<")
+_EXPLICIT_BIG = _encoding(False, ">")
+
+
+def tag_text(tag: int) -> str:
+    """Return a tag as the standard prints it: `(0008,0016)`."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def plain(data: bytes, transfer_syntax_uid: str) -> bytes:
+    """Return the data set as elements: inflated when the transfer syntax is Deflated (PS3.5 A.5).
+
+    Raises `NotDicom` when it cannot be inflated.
+    """
+    if transfer_syntax_uid != DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
+        return data
+    try:
+        return zlib.decompress(data, -zlib.MAX_WBITS)
+    except zlib.error as error:
+        raise NotDicom(f"the deflated data set cannot be inflated: {error}") from error
+
+
+def elements(data: bytes, transfer_syntax_uid: str, start: int = 0) -> Iterator[Element]:
+    """Yield the top-level elements of `data` from byte `start` on; it is not deflated any more (see `plain`).
+
+    Raises `NotDicom` where an element does not fit in the data, with its tag and byte offset.
+    """
+    encoding = _encoding_of(transfer_syntax_uid)
+    position = start
+    while position < len(data):
+        element, position = _element(data, position, encoding)
+        yield element
+
+
+def read(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> dict[int, bytes]:
+    """Return the raw values of those `tags` that stand at the top level; walks the whole data set.
+
+    Raises `NotDicom` when the data set is not whole, even if all tags were found before.
+    """
+    whole = plain(data, transfer_syntax_uid)
+    found = {e.tag: e for e in elements(whole, transfer_syntax_uid) if e.tag in tags}
+    return {tag: bytes(whole[e.start : e.end]) for tag, e in found.items()}
+
+
+def text(values: Mapping[int, bytes], tag: int) -> str:
+    """Return the value of `tag` as text, its padding removed; empty when absent.
+
+    Bytes beyond ASCII are decoded by Specific Character Set (PS3.3 C.12.1.1.2) where `values` has it; bytes
+    that disagree with it come out as replacement characters and so never equal anything.
+    """
+    raw = values.get(tag, b"").rstrip(b"\0")
+    try:
+        return raw.decode("ascii").strip(" ")
+    except UnicodeDecodeError:
+        return _decoded(raw, values.get(SPECIFIC_CHARACTER_SET, b"")).strip(" ")
+
+
+def digest(data: bytes | memoryview) -> str:
+    """Return the SHA-256 of `data` in hexadecimal, as events record it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def pixel_data_digest(data: bytes, transfer_syntax_uid: str) -> str:
+    """Return the digest of the value of Pixel Data (7FE0,0010), or the empty string where there is none.
+
+    Raises `NotDicom` when the data set is not whole.
+    """
+    whole = plain(data, transfer_syntax_uid)
+    for element in elements(whole, transfer_syntax_uid):
+        if element.tag == PIXEL_DATA:
+            return digest(memoryview(whole)[element.start : element.end])
+    return ""
+
+
+def _decoded(raw: bytes, character_set: bytes) -> str:
+    terms = character_set.decode("ascii", "replace").strip(" \0").split("\\")
+    try:
+        encodings = convert_encodings(terms)
+        return str(decode_bytes(raw, encodings, set(TEXT_VR_DELIMS)))
+    except (LookupError, UnicodeError, ValueError):
+        return raw.decode("ascii", "replace")
+
+
+def _encoding_of(transfer_syntax_uid: str) -> _Encoding:
+    if transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN:
+        return _IMPLICIT_LITTLE
+    if transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN:
+        return _EXPLICIT_BIG
+    return _EXPLICIT_LITTLE
+
+
+def _element(data: bytes, position: int, encoding: _Encoding) -> tuple[Element, int]:
+    """Return the element at `position` and the position after it."""
+    tag, start, length, vr = _element_header(data, position, encoding)
+    if length != _UNDEFINED:
+        end = start + length
+        if end > len(data):
+            raise NotDicom(
+                f"truncated: {tag_text(tag)} at byte {position} needs {length} bytes, {len(data) - start} are left"
+            )
+        return Element(tag, start, end), end
+    # An UN of undefined length holds a sequence in Implicit VR Little Endian (PS3.5 6.2.2).
+    inner = _IMPLICIT_LITTLE if vr == b"UN" else encoding
+    end = _skip_items(data, start, inner, tag)
+    return Element(tag, start, end - 8), end
+
+
+def _element_header(data: bytes, position: int, encoding: _Encoding) -> tuple[int, int, int, bytes]:
+    """Return tag, start of the value, length and VR (empty when implicit)."""
+    if position + 8 > len(data):
+        raise NotDicom(f"truncated: {len(data) - position} bytes at byte {position} are too few for an element")
+    group, element = encoding.tag.unpack_from(data, position)
+    tag = group << 16 | element
+    if encoding.implicit or group == 0xFFFE:
+        return tag, position + 8, encoding.long.unpack_from(data, position + 4)[0], b""
+    vr = bytes(data[position + 4 : position + 6])
+    if vr in _SHORT_VRS:
+        return tag, position + 8, encoding.short.unpack_from(data, position + 6)[0], vr
+    if vr not in _LONG_VRS:
+        raise NotDicom(f"{tag_text(tag)} at byte {position} has no value representation (found {vr!r})")
+    if position + 12 > len(data):
+        raise NotDicom(f"truncated: {tag_text(tag)} at byte {position} ends within its length")
+    return tag, position + 12, encoding.long.unpack_from(data, position + 8)[0], vr
+
+
+def _skip_items(data: bytes, position: int, encoding: _Encoding, sequence: int) -> int:
+    """Return the position after the delimiter that closes a sequence (or encapsulated pixel data)."""
+    while True:
+        tag, start, length, _ = _element_header(data, position, encoding)
+        if tag == _SEQUENCE_END:
+            return start
+        if tag != _ITEM:
+            raise NotDicom(f"{tag_text(tag)} at byte {position} stands where {tag_text(sequence)} has an item")
+        if length == _UNDEFINED:
+            position = _skip_item(data, start, encoding)
+        elif start + length <= len(data):
+            position = start + length
+        else:
+            raise NotDicom(
+                f"truncated: an item of {tag_text(sequence)} at byte {position} needs {length} bytes, "
+                f"{len(data) - start} are left"
+            )
+
+
+def _skip_item(data: bytes, position: int, encoding: _Encoding) -> int:
+    """Return the position after the delimiter that closes an item of undefined length."""
+    while True:
+        tag, start, _, _ = _element_header(data, position, encoding)
+        if tag == _ITEM_END:
+            return start
+        _, position = _element(data, position, encoding)
