@@ -6,7 +6,7 @@ YAML 1.2 by ruamel.yaml: `00000101` written bare is a number, `no` is a string, 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from simulator.errors import LoadError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
-_Path = tuple[int | str, ...]
+Path_ = tuple[int | str, ...]
 
 
 def read(file: Path) -> CommentedMap:
@@ -39,17 +39,39 @@ def read(file: Path) -> CommentedMap:
     return document
 
 
-def validate(model: type[Model], document: Any, file: Path, root: CommentedMap | None = None) -> Model:
-    """Return `document` as `model`; positions are looked up in `root` (default: the document itself).
+def validate(
+    model: type[Model], content: Any, file: Path, origins: Sequence[tuple[CommentedMap, Path_]] | None = None
+) -> Model:
+    """Return `content` as `model`. Raises `LoadError` with all mistakes in the order of their lines.
 
-    Raises `LoadError` with all mistakes in the order of their lines.
+    Positions are looked up in `content`, or, when it was put together from parts of a file, in `origins`: each
+    part with the path at which the whole document has it, the one laid over the others first.
     """
     try:
-        return model.model_validate(_plain(document))
+        return model.model_validate(plain(content))
     except ValidationError as error:
-        origin = document if root is None else root
-        problems = {_model_problem(model, file, origin, details) for details in error.errors()}
+        places = origins or [(content, ())]
+        problems = {_model_problem(model, file, content, places, details) for details in error.errors()}
         raise LoadError(sorted(problems, key=lambda p: (p.line, p.column, p.message))) from error
+
+
+def place(origins: Sequence[tuple[CommentedMap, Path_]], path: Path_) -> tuple[int, int]:
+    """Return line and column (from 1) of `path` in the first origin that has all of it, else of the nearest part."""
+    found = [(_depth(document, (*prefix, *path)) - len(prefix), document, prefix) for document, prefix in origins]
+    _, document, prefix = max(found, key=lambda entry: entry[0])
+    return position(document, (*prefix, *path))
+
+
+def _depth(document: Any, path: Path_) -> int:
+    """Return how many steps of `path` exist in `document`."""
+    node = document
+    for depth, key in enumerate(path):
+        inside = isinstance(node, CommentedMap) and key in node
+        listed = isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node)
+        if not (inside or listed):
+            return depth
+        node = node[key]
+    return len(path)
 
 
 def position(document: Any, path: Iterable[int | str]) -> tuple[int, int]:
@@ -72,12 +94,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else ""
 
 
-def _plain(node: Any) -> Any:
+def plain(node: Any) -> Any:
     """Return the document without ruamel's own containers and scalar types."""
     if isinstance(node, dict):
-        return {str(key) if isinstance(key, str) else key: _plain(value) for key, value in node.items()}
+        return {str(key) if isinstance(key, str) else key: plain(value) for key, value in node.items()}
     if isinstance(node, list):
-        return [_plain(value) for value in node]
+        return [plain(value) for value in node]
     if isinstance(node, bool) or node is None:
         return node
     for kind in (str, int, float):
@@ -94,9 +116,15 @@ def _syntax_problem(file: Path, error: MarkedYAMLError) -> Problem:
     return Problem(str(file), line, column, message, hint)
 
 
-def _model_problem(model: type[BaseModel], file: Path, document: Any, details: ErrorDetails) -> Problem:
-    path = _real_path(document, details["loc"])
-    line, column = position(document, path)
+def _model_problem(
+    model: type[BaseModel],
+    file: Path,
+    content: Any,
+    origins: Sequence[tuple[CommentedMap, Path_]],
+    details: ErrorDetails,
+) -> Problem:
+    path = _real_path(content, details["loc"])
+    line, column = place(origins, path)
     name = ".".join(str(part) for part in path) or "the file"
     if details["type"] == "extra_forbidden":
         known = _fields_beside(model, path)
@@ -120,7 +148,7 @@ def _expected(details: ErrorDetails) -> str:
     return nearest(details["input"], words)
 
 
-def _real_path(document: Any, loc: _Path) -> _Path:
+def _real_path(document: Any, loc: Path_) -> Path_:
     """Drop the parts of a pydantic location that name a union's branch and stand nowhere in the file."""
     kept: list[int | str] = []
     node = document
@@ -135,7 +163,7 @@ def _real_path(document: Any, loc: _Path) -> _Path:
     return tuple(kept)
 
 
-def _fields_beside(model: type[BaseModel], path: _Path) -> set[str]:
+def _fields_beside(model: type[BaseModel], path: Path_) -> set[str]:
     """Return the keys that the model allows where the last part of `path` stands."""
     current: list[type[BaseModel]] = [model]
     for part in path[:-1]:

@@ -1,0 +1,1 @@
+"""One result model, four faces: screen, JSON, JUnit, HTML."""

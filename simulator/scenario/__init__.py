@@ -1,0 +1,1 @@
+"""Declarative scenarios: `load` -> `plan` -> `run` -> `checks`; `model` is their shape, `history` what was seen."""

@@ -1,0 +1,229 @@
+"""The judge: a case's expectations against its history, and nothing else.
+
+It is pure, it imports nothing of the gateway or its rules, and it computes no answer that the gateway could
+have computed: expectations are the literals of the scenario file. Each leaf under `then`, and each `wait`, is
+one check with the path in the file as its id. What nobody could see is inconclusive, never passed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from simulator.events import (
+    AssociationFailed,
+    AssociationRejected,
+    CasePlanned,
+    EchoAnswered,
+    FileFound,
+    GatewayStarted,
+    GatewayStopped,
+    HarnessFailed,
+    InstanceReceived,
+    InstanceRefused,
+    InstanceStored,
+    OrderAcknowledged,
+    OrderFailed,
+    StoreAnswered,
+    StoreFailed,
+    StudyChanged,
+    WaitEnded,
+)
+from simulator.scenario.history import History
+from simulator.scenario.model import (
+    AnswersExpectation,
+    ArrivalExpectation,
+    Case,
+    OrderExpectation,
+    StudyExpectation,
+)
+
+Verdict = Literal["error", "fail", "inconclusive", "waived", "not-applicable", "pass"]
+VERDICTS: tuple[Verdict, ...] = ("error", "fail", "inconclusive", "waived", "not-applicable", "pass")
+"""All verdicts, worst first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check: what was expected, what was observed, and what it means in a sentence.
+
+    Both values are JSON; `observed` is None when nothing was.
+    """
+
+    check: str
+    verdict: Verdict
+    expected: Any
+    observed: Any
+    because: str
+
+
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """Return the worst of the verdicts; none at all is an `error`, since nothing was proven."""
+    return min(verdicts, key=VERDICTS.index, default="error")
+
+
+def check(case: Case, history: History) -> tuple[Finding, ...]:
+    """Return a finding for every check of the case, in the order of the file."""
+    failures = history.of(HarnessFailed)
+    if failures:
+        return (Finding("harness", "error", "the case runs to its end", failures[0].problem, failures[0].problem),)
+    planned = history.of(CasePlanned)
+    if not planned:
+        return (Finding("harness", "error", "a plan", None, "the history does not begin with the plan of the case"),)
+    findings = tuple(_Judge(case, history, planned[0]).findings())
+    return findings or (Finding("harness", "error", "at least one check", 0, "the case has no checks"),)
+
+
+class _Judge:
+    """Reads one history for one case."""
+
+    def __init__(self, case: Case, history: History, plan: CasePlanned) -> None:
+        self._case = case
+        self._history = history
+        self._plan = plan
+        self._gateway_tells = bool(history.of(GatewayStarted))
+
+    def findings(self) -> Iterator[Finding]:
+        yield from self._waits()
+        wire, gateway, downstream = self._case.then.wire, self._case.then.gateway, self._case.then.downstream
+        if wire.echo is not None and wire.echo.status is not None:
+            yield self._echo(wire.echo.status)
+        for name, order in wire.orders.items():
+            yield from self._order(name, order)
+        for name, answers in wire.studies.items():
+            yield from self._answers(name, answers)
+        for name, study in gateway.studies.items():
+            yield from self._study(name, study)
+        for name, arrival in downstream.studies.items():
+            yield from self._arrival(name, arrival)
+        yield from self._process()
+
+    # --- steps ---------------------------------------------------------------------------------------
+
+    def _waits(self) -> Iterator[Finding]:
+        ended = iter(self._history.of(WaitEnded))
+        for number, step in enumerate(self._case.when):
+            if step.wait is None:
+                continue
+            wanted = f"study {step.wait.study} {step.wait.state}"
+            outcome = next(ended, None)
+            met = outcome is not None and outcome.met and outcome.waited_for == wanted
+            because = f"the gateway said so: {wanted}" if met else f"the story waited in vain: {wanted}"
+            yield _finding(f"when.{number}.wait", wanted, wanted if met else None, because, self._gateway_tells)
+
+    # --- wire ----------------------------------------------------------------------------------------
+
+    def _echo(self, expected: str) -> Finding:
+        answers = self._history.of(EchoAnswered)
+        observed = answers[-1].status if answers else None
+        because = f"C-ECHO was answered {observed}" if answers else self._no_association("C-ECHO got no answer")
+        return _finding("wire.echo.status", expected, observed, because)
+
+    def _order(self, name: str, expected: OrderExpectation) -> Iterator[Finding]:
+        if expected.acknowledgement is None:
+            return
+        control_id = self._plan.orders[name]
+        answers = [e for e in self._history.of(OrderAcknowledged) if e.message_control_id == control_id]
+        lost = [e.problem for e in self._history.of(OrderFailed) if e.message_control_id == control_id]
+        observed = answers[-1].code if answers else None
+        because = f"order {name} got no acknowledgement: {'; '.join(lost) or 'it was never sent'}"
+        if answers:
+            because = f"order {name} was acknowledged {observed} {answers[-1].text}".strip()
+        yield _finding(f"wire.orders.{name}.acknowledgement", expected.acknowledgement, observed, because)
+
+    def _answers(self, name: str, expected: AnswersExpectation) -> Iterator[Finding]:
+        if expected.answers is None:
+            return
+        answers = [e for e in self._history.of(StoreAnswered) if e.study_instance_uid == self._uid(name)]
+        lost = [e for e in self._history.of(StoreFailed) if e.study_instance_uid == self._uid(name)]
+        observed = dict(sorted(Counter(answer.status for answer in answers).items()))
+        words = ", ".join(f"{count} times {status}" for status, count in observed.items()) or "not at all"
+        because = f"C-STORE of study {name} was answered {words}"
+        comments = sorted({answer.error_comment for answer in answers if answer.error_comment})
+        because += f" ({'; '.join(comments)})" if comments else ""
+        because += f"; {len(lost)} instances got no answer: {lost[0].problem}" if lost else ""
+        yield _finding(f"wire.studies.{name}.answers", expected.answers, observed, self._no_association(because))
+
+    def _no_association(self, because: str) -> str:
+        refused = [e.meaning for e in self._history.of(AssociationRejected)]
+        failed = [e.problem for e in self._history.of(AssociationFailed)]
+        return "; ".join([because, *refused, *failed])
+
+    # --- gateway -------------------------------------------------------------------------------------
+
+    def _study(self, name: str, expected: StudyExpectation) -> Iterator[Finding]:
+        uid = self._uid(name)
+        changes = [e for e in self._history.of(StudyChanged) if e.study_instance_uid == uid]
+        last = changes[-1] if changes else None
+        seen: dict[str, Callable[[], Any]] = {
+            "state": lambda: last.state if last else None,
+            "states": lambda: [change.state for change in changes],
+            "reasons": lambda: list(last.reasons) if last else None,
+            "warnings": lambda: list(last.warnings) if last else None,
+            "instances": lambda: _distinct(self._history.of(InstanceStored), uid),
+            "refused": lambda: _distinct(self._history.of(InstanceRefused), uid),
+            "files": lambda: _distinct(self._history.of(FileFound), uid),
+        }
+        for key, value in expected.model_dump(mode="json", exclude_none=True).items():
+            observed = seen[key]()
+            because = f"of study {name} the gateway says: {key} {_words(observed)}"
+            if key == "files":
+                because = f"in the gateway's folder lie {observed} instance files of study {name}"
+            elif key in ("state", "reasons") and last is not None:
+                because = f"study {name} is {last.state}{': ' if last.reasons else ''}{', '.join(last.reasons)}"
+            yield _finding(f"gateway.studies.{name}.{key}", value, observed, because, self._gateway_tells)
+
+    def _process(self) -> Iterator[Finding]:
+        """A gateway process that was started must also end cleanly, whatever the file says."""
+        for ended in self._history.of(GatewayStopped):
+            because = f"the gateway process ended with code {ended.exit_code}; its log says why"
+            yield _finding("gateway.process.exit_code", 0, ended.exit_code, because)
+
+    # --- downstream ----------------------------------------------------------------------------------
+
+    def _arrival(self, name: str, expected: ArrivalExpectation) -> Iterator[Finding]:
+        uid = self._uid(name)
+        arrived = [e for e in self._history.of(InstanceReceived) if e.study_instance_uid == uid]
+        sent = {e.sop_instance_uid: e for e in self._history.of(StoreAnswered) if e.study_instance_uid == uid}
+        where = f"downstream.studies.{name}"
+        if expected.instances is not None:
+            count = len({event.sop_instance_uid for event in arrived})
+            because = f"{count} distinct instances of study {name} reached the remote SCP"
+            yield _finding(f"{where}.instances", expected.instances, count, because)
+        compared = {
+            "pixel_data": (expected.pixel_data, "pixel_data_digest", "Pixel Data"),
+            "transfer_syntax": (expected.transfer_syntax, "transfer_syntax_uid", "transfer syntax"),
+        }
+        for key, (wanted, field, words) in compared.items():
+            if wanted is None:
+                continue
+            changed = [e for e in arrived if _differs(e, sent.get(e.sop_instance_uid), field)]
+            observed = "nothing arrived" if not arrived else "changed" if changed else "identical"
+            because = f"{words} of {len(arrived) - len(changed)} of {len(arrived)} instances is as it was sent"
+            because += f"; changed in {changed[0].sop_instance_uid}" if changed else ""
+            yield _finding(f"{where}.{key}", wanted, observed, because)
+
+    def _uid(self, name: str) -> str:
+        return self._plan.studies[name]
+
+
+def _differs(arrived: InstanceReceived, sent: StoreAnswered | None, field: str) -> bool:
+    return sent is None or not getattr(sent, field) or getattr(sent, field) != getattr(arrived, field)
+
+
+def _distinct(events: tuple[Any, ...], study_instance_uid: str) -> int:
+    return len({e.sop_instance_uid for e in events if e.study_instance_uid == study_instance_uid})
+
+
+def _finding(check: str, expected: Any, observed: Any, because: str, visible: bool = True) -> Finding:
+    if not visible:
+        because = "nobody could see this: the gateway is a real system without the simulator's HTTP API"
+        return Finding(check, "inconclusive", expected, None, because)
+    return Finding(check, "pass" if expected == observed else "fail", expected, observed, because)
+
+
+def _words(value: Any) -> str:
+    return "nothing" if value in (None, []) else json.dumps(value) if not isinstance(value, str) else value

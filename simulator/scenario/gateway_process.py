@@ -1,0 +1,98 @@
+"""The gateway of a run as a process of its own: started on free ports, listened to, and stopped."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from simulator.errors import PeerError, StartError
+from simulator.events import Event, GatewayStarted, GatewayStopped, HarnessFailed, from_record
+from simulator.site import Site
+from simulator.wire.gateway_api import GatewayApi
+
+COMMAND: tuple[str, ...] = (sys.executable, "-m", "simulator", "gateway")
+"""How the reference gateway is started; tests put wrong gateways in its place."""
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 20.0
+_POLL_SECONDS = 0.02
+
+
+class GatewayProcess:
+    """One gateway over one folder. Its log is `gateway.log` there; its events go to `observe`."""
+
+    def __init__(self, site: Site, folder: Path, observe: Callable[[Event], None], command: Sequence[str]) -> None:
+        self._folder = folder
+        self._observe = observe
+        self._site = site
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._listener: threading.Thread | None = None
+
+    @property
+    def data(self) -> Path:
+        """The folder in which the gateway keeps its files."""
+        return self._folder / "data"
+
+    def start(self) -> GatewayStarted:
+        """Start the process and wait until all its ports listen. Raises `StartError` with the end of its log."""
+        site_file, ready_file = self._folder / "site.yaml", self._folder / "ready.json"
+        # JSON is YAML: the gateway reads the very profile that a user would write.
+        site_file.write_text(self._site.model_dump_json(indent=2), encoding="utf-8")
+        options = ["--site", str(site_file), "--data", str(self.data), "--ready-file", str(ready_file)]
+        with (self._folder / "gateway.log").open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - the command is ours or a test's
+                [*self._command, *options], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        self._wait_for(ready_file)
+        started = GatewayStarted(observer="runner", **json.loads(ready_file.read_text(encoding="utf-8")))
+        self._observe(started)
+        self._listener = threading.Thread(target=self._listen, args=(started.http_url,), daemon=True)
+        self._listener.start()
+        return started
+
+    def stop(self) -> None:
+        """Ask the process to end, take in the last events, and observe how it ended."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            code = self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        if self._listener is not None:
+            self._listener.join(_STOP_SECONDS)
+        self._observe(GatewayStopped(observer="runner", exit_code=code))
+        self._process = None
+
+    def _listen(self, url: str) -> None:
+        try:
+            for record in GatewayApi(url).events():
+                self._observe(from_record(record))
+        except PeerError as error:
+            self._observe(HarnessFailed(observer="runner", problem=str(error)))
+
+    def _wait_for(self, ready_file: Path) -> None:
+        """Wait for the file; there is no event for a file of another process, so look often, up to a deadline."""
+        assert self._process is not None
+        deadline = time.monotonic() + _START_SECONDS
+        while not ready_file.exists():
+            try:
+                code = self._process.wait(_POLL_SECONDS)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() < deadline:
+                    continue
+                self._process.kill()
+                self._process.wait()
+                raise StartError(f"the gateway was not ready after {_START_SECONDS:g} s\n{self._log()}") from None
+            if not ready_file.exists():
+                raise StartError(f"the gateway ended with code {code} instead of starting\n{self._log()}")
+
+    def _log(self) -> str:
+        return (self._folder / "gateway.log").read_text(encoding="utf-8", errors="replace")[-2000:]

@@ -1,0 +1,214 @@
+"""Loads scenario files: strictly, and with every mistake of a file at once as file:line:column."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml.comments import CommentedMap
+
+from simulator import resources, strict_yaml
+from simulator.errors import LoadError, Problem, UsageError
+from simulator.rules import sop_classes
+from simulator.scenario import requirements
+from simulator.scenario.model import Case, Scenario, Story
+from simulator.site import Site, merged, overridden
+from simulator.strict_yaml import Path_, nearest
+from simulator.synthesis.lies import LIES
+
+_OVERLAID = ("given", "mutate", "when", "then")
+_Origins = Sequence[tuple[CommentedMap, Path_]]
+
+
+def files() -> dict[str, Path]:
+    """Return every scenario file by the scenario's name, which is the file's, in the order of their paths."""
+    found = sorted(resources.folder("scenarios").rglob("*.yaml"))
+    return {file.stem: file for file in found}
+
+
+def named(name: str) -> Scenario:
+    """Return the scenario `name`. Raises `UsageError` with near misses, or `LoadError`."""
+    known = files()
+    if name not in known:
+        advice = nearest(name, known) or "`simulate list` shows them all"
+        raise UsageError(f"there is no scenario {name!r}", advice)
+    return load(known[name])
+
+
+def everything() -> tuple[Scenario, ...]:
+    """Return all scenarios. Raises `LoadError` with the mistakes of every file."""
+    loaded: list[Scenario] = []
+    problems: list[Problem] = []
+    for file in files().values():
+        try:
+            loaded.append(load(file))
+        except LoadError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise LoadError(problems)
+    return tuple(loaded)
+
+
+def load(file: Path) -> Scenario:
+    """Return the scenario in `file`. Raises `LoadError` with every mistake that was found."""
+    document = strict_yaml.read(file)
+    story = strict_yaml.validate(Story, document, file)
+    problems = list(_story_problems(story, document, file))
+    cases: list[Case] = []
+    for name, content, origins in _cases(story, document):
+        try:
+            case = strict_yaml.validate(Case, content, file, origins)
+        except LoadError as error:
+            problems.extend(error.problems)
+            continue
+        problems.extend(_case_problems(case, origins, file))
+        cases.append(case.model_copy(update={"name": name}))
+    if problems:
+        raise LoadError(sorted(set(problems), key=lambda p: (p.line, p.column, p.message)))
+    return Scenario(
+        name=story.scenario,
+        title=story.title,
+        explain=story.explain.strip(),
+        level=story.level,
+        tags=story.tags,
+        verifies=story.verifies,
+        cases=tuple(cases),
+        file=str(file),
+    )
+
+
+def _cases(story: Story, document: CommentedMap) -> Iterator[tuple[str, dict[str, Any], _Origins]]:
+    """Yield each case: its name, its content with everything laid over and filled in, and where that stands."""
+    base = {key: strict_yaml.plain(document[key]) for key in _OVERLAID if key in document}
+    if isinstance(story.for_each, dict):
+        axes = story.for_each
+        for values in itertools.product(*axes.values()) if axes else [()]:
+            chosen = dict(zip(axes, values, strict=True))
+            yield _case_name(chosen), _filled(base, chosen), [(document, ())]
+        return
+    if not story.for_each:
+        yield "", base, [(document, ())]
+    for number, row in enumerate(story.for_each):
+        written = strict_yaml.plain(document["for_each"][number])
+        overlay = {key: written[key] for key in _OVERLAID if key in written}
+        origins = [(document, ("for_each", number)), (document, ())]
+        yield _case_name(row.with_), _filled(merged(base, overlay), row.with_), origins
+
+
+def _case_name(values: dict[str, str | int]) -> str:
+    return "-".join(str(value) for value in values.values())
+
+
+def _filled(content: Any, values: dict[str, str | int]) -> Any:
+    """Return `content` with every text that is `$name` replaced by the case's value of that name."""
+    if isinstance(content, dict):
+        return {key: _filled(value, values) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_filled(value, values) for value in content]
+    if isinstance(content, str) and content.startswith("$"):
+        return values.get(content[1:], content)
+    return content
+
+
+def _story_problems(story: Story, document: CommentedMap, file: Path) -> Iterator[Problem]:
+    if story.scenario != file.stem:
+        yield _problem(
+            file, [(document, ())], ("scenario",), f"the file of scenario {story.scenario!r} must be named so"
+        )
+    known = requirements.register()
+    for number, requirement in enumerate(story.verifies):
+        if requirement not in known:
+            path = ("verifies", number)
+            yield _problem(file, [(document, ())], path, f"no requirement {requirement!r}", nearest(requirement, known))
+    names = [name for name, _, _ in _cases(story, document)]
+    for name in {name for name in names if names.count(name) > 1}:
+        yield _problem(
+            file, [(document, ())], ("for_each",), f"two cases are named {name!r}", "their values must differ"
+        )
+
+
+def _case_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
+    """Yield what no single key shows: names that stand for nothing, and expectations that can never be seen."""
+    orders, studies = set(case.given.orders), set(case.given.studies)
+    for path, name, known, kind in _names(case):
+        if name not in known:
+            advice = nearest(name, known) or f"known: {', '.join(sorted(known)) or 'none'}"
+            yield _problem(file, origins, path, f"no {kind} {name!r}", advice)
+    yield from _site_problems(case, origins, file)
+    yield from _unseen(case, origins, file, orders, studies)
+    if not case.then.model_dump(exclude_unset=True, exclude_none=True) or not _leaves(case.then.model_dump()):
+        yield _problem(file, origins, ("then",), "nothing is expected: a scenario without a check proves nothing")
+
+
+def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
+    """Yield every place where a name is used: path, the name, what it may be, and what kind of thing it names."""
+    orders, studies, lies = set(case.given.orders), set(case.given.studies), set(LIES)
+    for study, spec in case.given.studies.items():
+        yield ("given", "studies", study, "order"), spec.order, orders, "order"
+        for number, series in enumerate(spec.series):
+            path = ("given", "studies", study, "series", number, "sop_class")
+            yield path, series.sop_class, _sop_class_words(series.sop_class), "SOP class"
+    for study, told in case.mutate.items():
+        yield ("mutate", study), study, studies, "study"
+        for number, lie in enumerate(told):
+            yield ("mutate", study, number), lie, lies, "lie"
+    for number, step in enumerate(case.when):
+        if step.send_order is not None:
+            yield ("when", number, "send_order"), step.send_order, orders, "order"
+        if step.store is not None:
+            yield ("when", number, "store"), step.store, studies, "study"
+        if step.wait is not None:
+            yield ("when", number, "wait", "study"), step.wait.study, studies, "study"
+    for order in case.then.wire.orders:
+        yield ("then", "wire", "orders", order), order, orders, "order"
+    for where in ("wire", "gateway", "downstream"):
+        for study in getattr(case.then, where).studies:
+            yield ("then", where, "studies", study), study, studies, "study"
+
+
+def _sop_class_words(text: str) -> set[str]:
+    """Return the words that name a SOP class that can be made: `text` itself where it is one."""
+    keywords = {sop_class.keyword for sop_class in sop_classes.SEED_IMAGE_CLASSES}
+    try:
+        found = sop_classes.by_name(text)
+    except KeyError:
+        return keywords
+    return keywords | {text} if found in sop_classes.SEED_IMAGE_CLASSES else keywords
+
+
+def _site_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
+    try:
+        overridden(Site(), case.given.site)
+    except ValidationError as error:
+        for details in error.errors():
+            path = ("given", "site", *details["loc"])
+            message = details["msg"].removeprefix("Value error, ")
+            yield _problem(file, origins, path, f"site: {'.'.join(map(str, details['loc']))}: {message}")
+
+
+def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies: set[str]) -> Iterator[Problem]:
+    """Yield expectations of things that the story never does."""
+    sent = {step.send_order for step in case.when if step.send_order}
+    stored = {step.store for step in case.when if step.store}
+    if case.then.wire.echo is not None and not any(step.echo for step in case.when):
+        yield _problem(file, origins, ("then", "wire", "echo"), "no step asks for an echo, so no answer can be seen")
+    for order in set(case.then.wire.orders) & orders - sent:
+        yield _problem(file, origins, ("then", "wire", "orders", order), f"no step sends order {order!r}")
+    for where in ("wire", "gateway", "downstream"):
+        for study in set(getattr(case.then, where).studies) & studies - stored:
+            yield _problem(file, origins, ("then", where, "studies", study), f"no step stores study {study!r}")
+
+
+def _leaves(content: Any) -> bool:
+    """Tell whether anything at all stands in nested mappings."""
+    if isinstance(content, dict):
+        return any(_leaves(value) for value in content.values())
+    return content is not None
+
+
+def _problem(file: Path, origins: _Origins, path: Path_, message: str, suggestion: str = "") -> Problem:
+    line, column = strict_yaml.place(origins, path)
+    return Problem(str(file), line, column, message, suggestion)

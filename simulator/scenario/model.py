@@ -1,0 +1,197 @@
+"""The shape of a scenario file. Every key is explained in docs/scenarios.md; unknown keys are errors.
+
+A story may have cases: `for_each` lists them (rows), or spans them (a mapping of lists, every combination). A
+row's own `given`, `mutate`, `when` and `then` are laid over the story's. Expectations are literals: nothing
+that the gateway could compute is computed here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Status = Annotated[str, Field(pattern=r"^[0-9A-F]{4}$")]
+State = Literal["receiving", "unmatched", "matched", "forwarding", "forwarded", "rejected", "failed"]
+
+
+class Strict(BaseModel):
+    """A model that takes the keys it knows and no other."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OrderSpec(Strict):
+    """An order to make: the HL7 message that carries it, and for which modality."""
+
+    message: Literal["ORM^O01", "OMI^O23", "ORU^R01"] = "ORM^O01"
+    modality: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "CT"
+
+
+class SeriesSpec(Strict):
+    """A series to make. `sop_class` is a name, keyword or UID of the standard; sizes are pixels."""
+
+    sop_class: str = "CTImageStorage"
+    instances: int = Field(default=1, ge=1, le=20000)
+    rows: int = Field(default=64, ge=16, le=4096)
+    columns: int = Field(default=64, ge=16, le=4096)
+    transfer_syntax: Literal["ExplicitVRLittleEndian", "ImplicitVRLittleEndian", "ExplicitVRBigEndian"] = (
+        "ExplicitVRLittleEndian"
+    )
+
+
+class StudySpec(Strict):
+    """A study to make: for which order, and of which series."""
+
+    order: Name = "order"
+    series: tuple[SeriesSpec, ...] = Field(default=(SeriesSpec(instances=2),), min_length=1)
+
+
+class Given(Strict):
+    """What is there before the story begins: the site's settings, orders and studies, by names of your choice."""
+
+    site: dict[str, Any] = Field(default_factory=dict, description="Laid over the site profile of the run.")
+    orders: dict[Name, OrderSpec] = Field(default_factory=dict)
+    studies: dict[Name, StudySpec] = Field(default_factory=dict)
+
+
+class Wait(Strict):
+    """Wait until the gateway says that the study is in this state."""
+
+    study: Name
+    state: State
+
+
+class Step(Strict):
+    """One thing to do; exactly one key."""
+
+    echo: Literal["gateway"] | None = Field(default=None, description="The modality asks for Verification.")
+    send_order: Name | None = Field(default=None, description="The order placer sends this order by MLLP.")
+    store: Name | None = Field(default=None, description="The modality sends this study by C-STORE.")
+    wait: Wait | None = None
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Step:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("a step is one thing: echo, send_order, store or wait")
+        return self
+
+
+class EchoExpectation(Strict):
+    """What C-ECHO is answered with."""
+
+    status: Status | None = None
+
+
+class OrderExpectation(Strict):
+    """What the order placer sees: MSA-1 of the acknowledgement (AA, AE, AR)."""
+
+    acknowledgement: Literal["AA", "AE", "AR"] | None = None
+
+
+class AnswersExpectation(Strict):
+    """What the modality sees: how many C-STORE responses came with each status."""
+
+    answers: dict[Status, int] | None = None
+
+
+class WireExpectation(Strict):
+    """What is seen on the wire."""
+
+    echo: EchoExpectation | None = None
+    orders: dict[Name, OrderExpectation] = Field(default_factory=dict)
+    studies: dict[Name, AnswersExpectation] = Field(default_factory=dict)
+
+
+class StudyExpectation(Strict):
+    """What is seen in the gateway of a study when all is over."""
+
+    state: State | None = None
+    states: tuple[State, ...] | None = Field(default=None, description="Every state it went through, in order.")
+    reasons: tuple[str, ...] | None = None
+    warnings: tuple[str, ...] | None = None
+    instances: int | None = Field(default=None, ge=0, description="Distinct instances that it says it stored.")
+    refused: int | None = Field(default=None, ge=0, description="Instances that it says it refused and kept aside.")
+    files: int | None = Field(default=None, ge=0, description="Instance files found in its folder, read apart from it.")
+
+
+class GatewayExpectation(Strict):
+    """What is seen in the gateway."""
+
+    studies: dict[Name, StudyExpectation] = Field(default_factory=dict)
+
+
+class ArrivalExpectation(Strict):
+    """What is seen of a study at the remote SCP."""
+
+    instances: int | None = Field(default=None, ge=0, description="Distinct instances that arrived.")
+    pixel_data: Literal["identical"] | None = Field(
+        default=None, description="Pixel Data of all that arrived is byte for byte what the modality sent."
+    )
+    transfer_syntax: Literal["identical"] | None = None
+
+
+class DownstreamExpectation(Strict):
+    """What is seen at the remote SCP."""
+
+    studies: dict[Name, ArrivalExpectation] = Field(default_factory=dict)
+
+
+class Then(Strict):
+    """What must be seen: on the wire, in the gateway, downstream. Each leaf is one check."""
+
+    wire: WireExpectation = WireExpectation()
+    gateway: GatewayExpectation = GatewayExpectation()
+    downstream: DownstreamExpectation = DownstreamExpectation()
+
+
+class Case(Strict):
+    """One case of a story, its overlays applied; this is what is planned, run and judged."""
+
+    name: str = ""
+    given: Given = Given()
+    mutate: dict[Name, tuple[str, ...]] = Field(
+        default_factory=dict, description="By study: the lies its instances tell (`simulate list --lies`)."
+    )
+    when: tuple[Step, ...] = Field(min_length=1)
+    then: Then
+
+
+class Row(Strict):
+    """A row of `for_each`: the values that name the case, and what is laid over the story."""
+
+    with_: dict[Name, str | int] = Field(alias="with", min_length=1)
+    given: dict[str, Any] = Field(default_factory=dict)
+    mutate: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
+    when: tuple[dict[str, Any], ...] = ()
+    then: dict[str, Any] = Field(default_factory=dict)
+
+
+class Story(Strict):
+    """A scenario file as written."""
+
+    scenario: Name
+    title: str = Field(min_length=1)
+    explain: str = Field(min_length=1, description="For a person: what it means, and whose screen to edit.")
+    level: Literal["must", "should", "informational"] = "must"
+    tags: tuple[Name, ...] = ()
+    verifies: tuple[str, ...] = Field(min_length=1, description="Ids in fixtures/requirements.csv.")
+    given: dict[str, Any] = Field(default_factory=dict)
+    mutate: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
+    when: tuple[dict[str, Any], ...] = ()
+    then: dict[str, Any] = Field(default_factory=dict)
+    for_each: tuple[Row, ...] | dict[Name, tuple[str | int, ...]] = ()
+
+
+class Scenario(Strict):
+    """A scenario, loaded: its story and its cases."""
+
+    name: str
+    title: str
+    explain: str
+    level: Literal["must", "should", "informational"]
+    tags: tuple[str, ...]
+    verifies: tuple[str, ...]
+    cases: tuple[Case, ...]
+    file: str

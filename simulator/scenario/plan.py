@@ -1,0 +1,137 @@
+"""Turns a case and a seed into everything that will be sent: pure, so the same seed gives the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pydicom.uid
+
+from simulator.events import CasePlanned
+from simulator.rules import sop_classes
+from simulator.scenario.model import Case, Scenario, SeriesSpec
+from simulator.site import Site, overridden
+from simulator.synthesis import orders, people, studies
+from simulator.synthesis.lies import LIES
+from simulator.synthesis.orders import Order
+from simulator.wire import hl7_messages
+from simulator.wire.association import Outgoing
+from simulator.wire.hl7_messages import OrderMessage
+
+ORDER_PLACER = "ORDERS|FACILITY"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOrder:
+    """One HL7 message, ready to send."""
+
+    accession_number: str
+    control_id: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStudy:
+    """One study, ready to send."""
+
+    study_instance_uid: str
+    instances: tuple[Outgoing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A case, ready to run. `id` is `scenario` or `scenario[case]`."""
+
+    id: str
+    seed: int
+    case: Case
+    site: Site
+    orders: Mapping[str, PlannedOrder]
+    studies: Mapping[str, PlannedStudy]
+
+    def event(self) -> CasePlanned:
+        """Return what the judge needs to know of the plan: which UIDs the names stand for."""
+        return CasePlanned(
+            observer="runner",
+            case=self.id,
+            seed=self.seed,
+            studies={name: study.study_instance_uid for name, study in self.studies.items()},
+            instances={name: len(study.instances) for name, study in self.studies.items()},
+            orders={name: order.control_id for name, order in self.orders.items()},
+        )
+
+
+def case_id(scenario: Scenario, case: Case) -> str:
+    """Return the id under which a case is reported: `scenario` or `scenario[case]`."""
+    return f"{scenario.name}[{case.name}]" if case.name else scenario.name
+
+
+def plan(scenario: Scenario, case: Case, seed: int, site: Site) -> Plan:
+    """Return everything that the case sends. The site is the run's, with the case's settings laid over it."""
+    identity = case_id(scenario, case)
+    here = overridden(site, case.given.site)
+    made = {name: _order(f"{seed}/{identity}/{name}", case, name, here) for name in case.given.orders}
+    return Plan(
+        id=identity,
+        seed=seed,
+        case=case,
+        site=here,
+        orders={name: _planned_order(made[name], case.given.orders[name].message) for name in case.given.orders},
+        studies={name: _study(f"{seed}/{identity}/{name}", case, name, made) for name in case.given.studies},
+    )
+
+
+def order_message(order: Order, message_type: str) -> PlannedOrder:
+    """Return the HL7 message that carries a synthetic order."""
+    return _planned_order(order, message_type)
+
+
+def _order(seed: str, case: Case, name: str, site: Site) -> Order:
+    modality = case.given.orders[name].modality
+    return orders.order(seed, people.person(seed), modality=modality, check_digit=site.accession.check_digit)
+
+
+def _planned_order(order: Order, message_type: str) -> PlannedOrder:
+    control_id = f"M{order.placer_order_number}"
+    message = OrderMessage(
+        message_type=message_type,
+        version=hl7_messages.VERSIONS[message_type],
+        control_id=control_id,
+        sender=ORDER_PLACER,
+        order_control="NW",
+        accession_number=order.accession_number,
+        placer_order_number=order.placer_order_number,
+        filler_order_number=order.filler_order_number,
+        requested_procedure_id=order.requested_procedure_id,
+        study_instance_uid=order.study_instance_uid,
+        modality=order.modality,
+        patient_id=order.person.hkid,
+        patient_name=order.person.name,
+        patient_birth_date=order.person.birth_date,
+        patient_sex=order.person.sex,
+    )
+    return PlannedOrder(order.accession_number, control_id, hl7_messages.build_order(message, order.ordered_at))
+
+
+def _study(seed: str, case: Case, name: str, made: Mapping[str, Order]) -> PlannedStudy:
+    spec = case.given.studies[name]
+    order = made[spec.order]
+    told = (LIES[lie] for lie in case.mutate.get(name, ()))
+    lies = {lie.field: lie.tell(seed, order) for lie in told}
+    study = studies.study(seed, order, [_series(series) for series in spec.series], lies)
+    return PlannedStudy(
+        study.study_instance_uid,
+        tuple(
+            Outgoing(i.sop_class_uid, i.sop_instance_uid, i.transfer_syntax_uid, i.data_set) for i in study.instances
+        ),
+    )
+
+
+def _series(spec: SeriesSpec) -> studies.SeriesSpec:
+    return studies.SeriesSpec(
+        sop_class=sop_classes.by_name(spec.sop_class),
+        instances=spec.instances,
+        rows=spec.rows,
+        columns=spec.columns,
+        transfer_syntax=str(getattr(pydicom.uid, spec.transfer_syntax)),
+    )

@@ -1,0 +1,272 @@
+"""The whole story of a run: start everyone, do the steps, watch, stop, judge.
+
+For each case: plan (pure) -> start the remote SCP and the gateway, each on a free port -> do the steps one by
+one -> wait until what is expected was seen, or nothing more happens -> stop the gateway, and look at its folder
+-> check (pure). Only this module starts gateways and actors. Nothing sleeps: waits are for events, and end when
+no event came for `PATIENCE` seconds.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulator.actors.modality import Modality
+from simulator.actors.order_placer import OrderPlacer
+from simulator.actors.remote_scp import RemoteSCP
+from simulator.errors import NotDicom, SimulatorError
+from simulator.events import (
+    Event,
+    FileFound,
+    GatewayStarted,
+    HarnessFailed,
+    InstanceReceived,
+    InstanceStored,
+    StudyChanged,
+    WaitEnded,
+)
+from simulator.scenario import gateway_process
+from simulator.scenario.checks import Finding, Verdict, check, worst
+from simulator.scenario.gateway_process import GatewayProcess
+from simulator.scenario.history import History, Recorder
+from simulator.scenario.model import Case, Scenario, Step
+from simulator.scenario.plan import Plan, case_id, plan
+from simulator.site import Site, overridden
+from simulator.wire import data_set, part10
+from simulator.wire.association import Address, Context
+
+PATIENCE = 20.0
+"""Seconds without any event after which a wait is given up."""
+
+WATCH = 0.3
+"""Seconds to watch for what must not happen, after everything that must happen did."""
+
+MODALITY = "MODALITY1"
+REMOTE = "REMOTE1"
+_LOOPBACK = "127.0.0.1"
+_SYNTAXES = (
+    data_set.EXPLICIT_VR_LITTLE_ENDIAN,
+    data_set.IMPLICIT_VR_LITTLE_ENDIAN,
+    data_set.EXPLICIT_VR_BIG_ENDIAN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run is given: the seed, the site profile, a folder to work in, and how to start the gateway."""
+
+    seed: int
+    site: Site
+    folder: Path
+    gateway_command: Sequence[str] = gateway_process.COMMAND
+    patience: float = PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOutcome:
+    """A case that was run: what was seen, what it amounts to, and how long it took in seconds."""
+
+    id: str
+    case: Case
+    history: History
+    findings: tuple[Finding, ...]
+    seconds: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of its checks."""
+        return worst([finding.verdict for finding in self.findings])
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioOutcome:
+    """A scenario that was run, with all its cases."""
+
+    scenario: Scenario
+    cases: tuple[CaseOutcome, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of its cases."""
+        return worst([case.verdict for case in self.cases])
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who wants to know how a run goes on: called as cases begin, as events come, and as cases end."""
+
+    begun: Callable[[Plan], None] = lambda _: None
+    seen: Callable[[Event], None] = lambda _: None
+    ended: Callable[[CaseOutcome], None] = lambda _: None
+
+
+def run(scenarios: Sequence[Scenario], settings: Settings, listener: Listener | None = None) -> list[ScenarioOutcome]:
+    """Run the scenarios one after the other, and judge them.
+
+    A failure of the harness itself becomes the verdict `error` of its case and does not end the run.
+    """
+    told = listener or Listener()
+    return [
+        ScenarioOutcome(scenario, tuple(run_case(scenario, case, settings, told) for case in scenario.cases))
+        for scenario in scenarios
+    ]
+
+
+def run_case(scenario: Scenario, case: Case, settings: Settings, listener: Listener) -> CaseOutcome:
+    """Run one case in a folder of its own, and judge it."""
+    started = time.monotonic()
+    recorder = Recorder(case_id(scenario, case))
+    recorder.watch(listener.seen)
+    try:
+        planned = plan(scenario, case, settings.seed, settings.site)
+        listener.begun(planned)
+        recorder.observe(planned.event())
+        with _Stage(planned, settings, recorder) as stage:
+            stage.perform()
+    except SimulatorError as error:
+        recorder.observe(HarnessFailed(observer="runner", problem=str(error)))
+    history = recorder.history()
+    outcome = CaseOutcome(history.case, case, history, check(case, history), time.monotonic() - started)
+    listener.ended(outcome)
+    return outcome
+
+
+class _Stage:
+    """Everyone who plays in one case: put up, told what to do, and taken down again."""
+
+    def __init__(self, planned: Plan, settings: Settings, recorder: Recorder) -> None:
+        self._plan = planned
+        self._recorder = recorder
+        self._patience = settings.patience
+        self._tally = _Tally()
+        recorder.watch(self._tally.count)
+        self._folder = settings.folder / _folder_name(planned.id)
+        self._folder.mkdir(parents=True)
+        contexts = [Context(sop_class.uid, _SYNTAXES) for sop_class in planned.site.storage_classes()]
+        self._remote = RemoteSCP(REMOTE, _LOOPBACK, 0, contexts, recorder.observe)
+        site = _on_free_ports(planned.site, self._remote.start())
+        self._gateway = GatewayProcess(site, self._folder, recorder.observe, settings.gateway_command)
+        self._started: GatewayStarted | None = None
+
+    def __enter__(self) -> _Stage:
+        try:
+            self._started = self._gateway.start()
+        except SimulatorError:
+            self._remote.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._gateway.stop()
+        self._remote.stop()
+        for found in _files(self._gateway.data):
+            self._recorder.observe(found)
+        shutil.rmtree(self._gateway.data, ignore_errors=True)
+
+    def perform(self) -> None:
+        """Do every step, then wait for what is expected and watch for what is not."""
+        for step in self._plan.case.when:
+            self._do(step)
+        self._recorder.wait_until(self._is_settled, self._patience)
+        if self._expected_absent():
+            self._recorder.watch_quietly(WATCH, self._has_arrived)
+
+    def _do(self, step: Step) -> None:
+        if step.echo is not None:
+            self._modality().echo()
+        elif step.send_order is not None:
+            self._send_order(step.send_order)
+        elif step.store is not None:
+            self._modality().store(self._plan.studies[step.store].instances)
+        elif step.wait is not None:
+            uid, state = self._plan.studies[step.wait.study].study_instance_uid, step.wait.state
+            met = self._recorder.wait_until(lambda: state in self._tally.states.get(uid, []), self._patience)
+            waited_for = f"study {step.wait.study} {state}"
+            self._recorder.observe(WaitEnded(observer="runner", waited_for=waited_for, met=met))
+
+    def _modality(self) -> Modality:
+        assert self._started is not None
+        gateway = Address(self._started.ae_title, _LOOPBACK, self._started.dicom_port)
+        return Modality(MODALITY, gateway, self._recorder.observe)
+
+    def _send_order(self, name: str) -> None:
+        assert self._started is not None
+        order = self._plan.orders[name]
+        placer = OrderPlacer(_LOOPBACK, self._started.hl7_port, self._recorder.observe)
+        placer.send(order.message, order.accession_number, order.control_id)
+
+    def _is_settled(self) -> bool:
+        """Tell whether everything that is expected of states and counts was seen."""
+        then = self._plan.case.then
+        for name, study in then.gateway.studies.items():
+            uid = self._plan.studies[name].study_instance_uid
+            states = self._tally.states.get(uid, [])
+            if study.state is not None and (not states or states[-1] != study.state):
+                return False
+            if study.states is not None and len(states) < len(study.states):
+                return False
+            if study.instances is not None and len(self._tally.stored.get(uid, ())) < study.instances:
+                return False
+        return all(
+            len(self._tally.arrived.get(self._plan.studies[name].study_instance_uid, ())) >= (arrival.instances or 0)
+            for name, arrival in then.downstream.studies.items()
+        )
+
+    def _expected_absent(self) -> list[str]:
+        """Return the UIDs of the studies of which nothing may arrive downstream."""
+        downstream = self._plan.case.then.downstream.studies
+        return [self._plan.studies[n].study_instance_uid for n, arrival in downstream.items() if arrival.instances == 0]
+
+    def _has_arrived(self) -> bool:
+        return any(self._tally.arrived.get(uid) for uid in self._expected_absent())
+
+
+class _Tally:
+    """Counts of what the waits of a run look at, so that none of them reads the whole history again."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, list[str]] = {}
+        self.stored: dict[str, set[str]] = {}
+        self.arrived: dict[str, set[str]] = {}
+
+    def count(self, event: Event) -> None:
+        """Take in one event."""
+        if isinstance(event, StudyChanged):
+            self.states.setdefault(event.study_instance_uid, []).append(event.state)
+        elif isinstance(event, InstanceStored):
+            self.stored.setdefault(event.study_instance_uid, set()).add(event.sop_instance_uid)
+        elif isinstance(event, InstanceReceived):
+            self.arrived.setdefault(event.study_instance_uid, set()).add(event.sop_instance_uid)
+
+
+def _on_free_ports(site: Site, remote_port: int) -> Site:
+    ports = {"host": _LOOPBACK, "dicom_port": 0, "hl7_port": 0, "http_port": 0}
+    remote = {"ae_title": REMOTE, "host": _LOOPBACK, "port": remote_port}
+    return overridden(site, {"gateway": ports, "forwarding": {"destinations": [remote]}})
+
+
+def _folder_name(identity: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in identity).strip("-")
+
+
+def _files(folder: Path) -> list[FileFound]:
+    """Return every instance file below the gateway's folder, whatever its layout, read apart from the gateway."""
+    found = []
+    for file in sorted(folder.rglob("*.dcm")):
+        try:
+            instance = part10.read(file.read_bytes())
+            values = data_set.read(instance.data_set, instance.transfer_syntax_uid, {data_set.STUDY_INSTANCE_UID})
+        except (OSError, NotDicom):
+            continue
+        found.append(
+            FileFound(
+                observer="runner",
+                study_instance_uid=data_set.text(values, data_set.STUDY_INSTANCE_UID),
+                sop_instance_uid=instance.sop_instance_uid,
+                data_set_digest=data_set.digest(instance.data_set),
+            )
+        )
+    return found
