@@ -1,0 +1,99 @@
+"""Radiology orders: what the ordering side knows about a study before it is made."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from simulator.rules.accession import AccessionNumber
+from simulator.synthesis import draws
+from simulator.synthesis.people import Person
+from simulator.synthesis.uids import uid
+
+HOSPITAL: Final = "SYN"
+"""The hospital code of every synthetic accession number."""
+
+DEPARTMENTS: Final = {"CR": "XR", "DX": "XR", "IO": "XR", "HC": "XR"}
+"""Department code by modality where it is not the modality's own two letters."""
+
+PROCEDURES: Final = {
+    "CR": "CHEST X-RAY",
+    "CT": "CT ABDOMEN",
+    "DX": "CHEST X-RAY",
+    "HC": "FILM COPY",
+    "IO": "INTRA-ORAL X-RAY",
+    "MG": "MAMMOGRAPHY",
+    "MR": "MR BRAIN",
+    "US": "US ABDOMEN",
+}
+"""What is ordered, by modality; any other modality is its own procedure text."""
+
+_FIRST_DAY: Final = datetime(2023, 1, 1)  # naive on purpose: DICOM and HL7 times here carry no zone
+_MINUTES: Final = 3 * 365 * 24 * 60
+_CHECK_CHARACTERS: Final = string.digits + string.ascii_uppercase
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order for one study.
+
+    accession_number: 16 characters (slide). study_instance_uid: assigned by the ordering side (HL7 ZDS-1).
+    modality: DICOM Defined Term (PS3.3 C.7.3.1.1.1). procedure: free text. ordered_at: `YYYYMMDDHHMMSS`.
+    check_digit: the strategy (`rules.accession.CHECK_DIGITS`) by which the number was composed.
+    """
+
+    accession_number: str
+    placer_order_number: str
+    filler_order_number: str
+    requested_procedure_id: str
+    study_instance_uid: str
+    modality: str
+    procedure: str
+    person: Person
+    ordered_at: str
+    check_digit: str = "opaque"
+
+
+def order(seed: str, person: Person, *, modality: str = "CT", check_digit: str = "opaque") -> Order:
+    """Return the order that belongs to `seed`, `person` and `modality`.
+
+    Its time lies in 2023 to 2025 and comes from the seed, never from the clock; its year is the accession
+    number's. Raises ValueError for a modality that does not begin with two capital letters, and for an
+    unknown `check_digit`.
+    """
+    key = ("order", seed, person.hkid, modality)
+    ordered_at = _FIRST_DAY + timedelta(minutes=draws.number(_MINUTES, *key, "time"))
+    running = draws.number(10**8, *key, "running")
+    accession_number = AccessionNumber.compose(
+        HOSPITAL,
+        department(modality),
+        ordered_at.year % 100,
+        running,
+        check_digit=check_digit,
+        opaque_check=draws.choice(_CHECK_CHARACTERS, *key, "check"),
+    )
+    return Order(
+        accession_number=str(accession_number),
+        placer_order_number=f"P{running:08d}",
+        filler_order_number=f"F{running:08d}",
+        requested_procedure_id=f"RP{running:08d}",
+        study_instance_uid=uid("study", *key),
+        modality=modality,
+        procedure=PROCEDURES.get(modality, modality),
+        person=person,
+        ordered_at=ordered_at.strftime("%Y%m%d%H%M%S"),
+        check_digit=check_digit,
+    )
+
+
+def department(modality: str) -> str:
+    """Return the department code of an accession number for `modality`.
+
+    Raises ValueError for a modality that does not begin with two capital letters.
+    """
+    code = DEPARTMENTS.get(modality, modality[:2])
+    if len(code) != 2 or not set(code) <= set(string.ascii_uppercase):
+        raise ValueError(f"no department code for modality {modality!r}; known: {', '.join(sorted(PROCEDURES))}")
+    return code

@@ -1,0 +1,47 @@
+"""The gateway's HTTP API from the other end, for the runner and the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from simulator.errors import HarnessError, PeerUnreachable
+
+_TIME_OUT = httpx.Timeout(10.0)
+
+
+class GatewayApi:
+    """Asks one gateway, at a URL such as `http://127.0.0.1:8104`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+
+    def status(self) -> dict[str, Any]:
+        """Return `GET /studies`. Raises `PeerUnreachable`, or `HarnessError` for an answer that is none."""
+        try:
+            answer = httpx.get(f"{self._url}/studies", timeout=_TIME_OUT, trust_env=False)
+            answer.raise_for_status()
+            document = answer.json()
+        except httpx.TransportError as error:
+            raise PeerUnreachable(f"no gateway answers at {self._url} ({error})") from error
+        except (httpx.HTTPStatusError, httpx.InvalidURL, ValueError) as error:
+            raise HarnessError(f"{self._url} is no gateway of this simulator: {error}") from error
+        if not isinstance(document, dict) or "studies" not in document:
+            raise HarnessError(f"{self._url} is no gateway of this simulator: its answer has no studies")
+        return document
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Yield every event from the first on, until the gateway ends. Raises `PeerUnreachable`."""
+        quiet = httpx.Timeout(10.0, read=None)
+        try:
+            with httpx.stream("GET", f"{self._url}/events/stream", timeout=quiet, trust_env=False) as answer:
+                answer.raise_for_status()
+                for line in answer.iter_lines():
+                    record: dict[str, Any] = json.loads(line)
+                    del record["sequence"]
+                    yield record
+        except httpx.HTTPError as error:
+            raise PeerUnreachable(f"the gateway at {self._url} stopped telling its events ({error})") from error
