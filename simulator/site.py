@@ -162,9 +162,12 @@ def overridden(site: Site, overrides: dict[str, Any]) -> Site:
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return `base` with `changes` laid over it; mappings merge, anything else is replaced."""
+    """Return `base` with `changes` laid over it; mappings merge, null takes a key away, anything else replaces."""
     result = dict(base)
     for key, value in changes.items():
         below = result.get(key)
-        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
     return result

@@ -25,7 +25,7 @@ from simulator.gateway.orders import Orders
 from simulator.gateway.pipeline import Matched, Received, Refused, Unmatched, Verdict
 from simulator.gateway.store import Store
 from simulator.gateway.study_queue import StudyQueue
-from simulator.rules import image_count
+from simulator.rules import image_count, transfer_syntaxes
 from simulator.site import Site
 from simulator.wire import data_set, part10
 from simulator.wire.association import Acceptor, Context, Response, StoreRequest
@@ -34,23 +34,6 @@ from simulator.wire.mllp import MllpListener
 _LOG = logging.getLogger(__name__)
 _LOOPBACK = "127.0.0.1"
 _OPEN_STATES = frozenset(("receiving", "matched", "forwarding"))
-
-# The order is the gateway's preference: it keeps what it gets, so the least ambiguous encoding goes first.
-TRANSFER_SYNTAXES = (
-    "1.2.840.10008.1.2.1",  # Explicit VR Little Endian
-    "1.2.840.10008.1.2",  # Implicit VR Little Endian
-    "1.2.840.10008.1.2.2",  # Explicit VR Big Endian (retired)
-    "1.2.840.10008.1.2.1.99",  # Deflated Explicit VR Little Endian
-    "1.2.840.10008.1.2.4.50",  # JPEG Baseline (Process 1)
-    "1.2.840.10008.1.2.4.51",  # JPEG Extended (Process 2 and 4)
-    "1.2.840.10008.1.2.4.57",  # JPEG Lossless, Non-Hierarchical (Process 14)
-    "1.2.840.10008.1.2.4.70",  # JPEG Lossless, First-Order Prediction (Process 14, Selection Value 1)
-    "1.2.840.10008.1.2.4.80",  # JPEG-LS Lossless
-    "1.2.840.10008.1.2.4.81",  # JPEG-LS Lossy (Near-Lossless)
-    "1.2.840.10008.1.2.4.90",  # JPEG 2000 (Lossless Only)
-    "1.2.840.10008.1.2.4.91",  # JPEG 2000
-    "1.2.840.10008.1.2.5",  # RLE Lossless
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +217,7 @@ class Gateway:
             here.ae_title,
             here.host,
             here.dicom_port,
-            [Context(sop_class.uid, TRANSFER_SYNTAXES) for sop_class in self.site.storage_classes()],
+            [Context(sop_class.uid, transfer_syntaxes.ACCEPTED) for sop_class in self.site.storage_classes()],
             self.take,
             calling_ae_titles=None if callers == "any" else [caller.ae_title for caller in callers],
         )

@@ -159,9 +159,7 @@ def inspect(text: str, rules: AccessionRules) -> tuple[str, ...]:
 
 def _outside_mask(number: AccessionNumber) -> list[str]:
     """Name the parts whose characters do not fit the slide's mask."""
-    return [
-        part.name for part in fields(number) if not _PARTS[part.name].fullmatch(getattr(number, part.name))
-    ]
+    return [part.name for part in fields(number) if not _PARTS[part.name].fullmatch(getattr(number, part.name))]
 
 
 def _outside_codes(number: AccessionNumber, rules: AccessionRules) -> list[str]:

@@ -71,9 +71,7 @@ def inspect(keys: MajorKeys) -> tuple[str, ...]:
 def compare(study: MajorKeys, order: MajorKeys) -> tuple[str, ...]:
     """Return `X.mismatch` for every key that differs between `study` and `order`; symmetric."""
     return tuple(
-        f"{key.stem}.mismatch"
-        for key in _KEYS
-        if key.canonical(key.raw(study)) != key.canonical(key.raw(order))
+        f"{key.stem}.mismatch" for key in _KEYS if key.canonical(key.raw(study)) != key.canonical(key.raw(order))
     )
 
 

@@ -103,9 +103,7 @@ def _under_number(order: OrderKeys | None, number: str) -> OrderKeys | None:
 
 
 def _consistency(studies: Sequence[StudyKeys]) -> tuple[str, ...]:
-    distinct = {
-        (accession.canonical(study.accession_number), identity.canonical(study.keys)) for study in studies
-    }
+    distinct = {(accession.canonical(study.accession_number), identity.canonical(study.keys)) for study in studies}
     return (INCONSISTENT,) if len(distinct) > 1 else ()
 
 

@@ -158,16 +158,12 @@ EXTENDED_CLASSES: tuple[SopClass, ...] = (
 )
 
 
-def storage_classes(
-    *, dx_processing_as_printed: bool = False, extended: bool = False
-) -> tuple[SopClass, ...]:
+def storage_classes(*, dx_processing_as_printed: bool = False, extended: bool = False) -> tuple[SopClass, ...]:
     """Return the storage SOP classes of a site, in the slide's order.
 
     As printed, DX For Processing bears the UID of For Presentation, so its right UID is not on the list.
     """
-    seed = tuple(
-        each for each in SEED_IMAGE_CLASSES if not (dx_processing_as_printed and each is _DX_FOR_PROCESSING)
-    )
+    seed = tuple(each for each in SEED_IMAGE_CLASSES if not (dx_processing_as_printed and each is _DX_FOR_PROCESSING))
     return seed + EXTENDED_CLASSES if extended else seed
 
 

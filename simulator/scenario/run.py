@@ -28,6 +28,7 @@ from simulator.events import (
     StudyChanged,
     WaitEnded,
 )
+from simulator.rules import transfer_syntaxes
 from simulator.scenario import gateway_process
 from simulator.scenario.checks import Finding, Verdict, check, worst
 from simulator.scenario.gateway_process import GatewayProcess
@@ -47,11 +48,6 @@ WATCH = 0.3
 MODALITY = "MODALITY1"
 REMOTE = "REMOTE1"
 _LOOPBACK = "127.0.0.1"
-_SYNTAXES = (
-    data_set.EXPLICIT_VR_LITTLE_ENDIAN,
-    data_set.IMPLICIT_VR_LITTLE_ENDIAN,
-    data_set.EXPLICIT_VR_BIG_ENDIAN,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,7 @@ class _Stage:
         recorder.watch(self._tally.count)
         self._folder = settings.folder / _folder_name(planned.id)
         self._folder.mkdir(parents=True)
-        contexts = [Context(sop_class.uid, _SYNTAXES) for sop_class in planned.site.storage_classes()]
+        contexts = [Context(sop_class.uid, transfer_syntaxes.ACCEPTED) for sop_class in planned.site.storage_classes()]
         self._remote = RemoteSCP(REMOTE, _LOOPBACK, 0, contexts, recorder.observe)
         site = _on_free_ports(planned.site, self._remote.start())
         self._gateway = GatewayProcess(site, self._folder, recorder.observe, settings.gateway_command)

@@ -32,7 +32,7 @@ PROCEDURES: Final = {
 
 _FIRST_DAY: Final = datetime(2023, 1, 1)  # naive on purpose: DICOM and HL7 times here carry no zone
 _MINUTES: Final = 3 * 365 * 24 * 60
-_CHECK_CHARACTERS: Final = string.digits + string.ascii_uppercase
+_CHECK_CHARACTERS: Final = string.ascii_uppercase  # the slide's example ends in a letter; lower case shows in it
 
 
 @dataclass(frozen=True, slots=True)

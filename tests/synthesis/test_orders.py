@@ -45,7 +45,7 @@ def test_orders_differ_by_seed_person_and_modality() -> None:
 
 def test_an_order_never_changes() -> None:
     order = an_order("golden")
-    assert order.accession_number == "SYNCT2345836438W"
+    assert order.accession_number == "SYNCT2345836438C"
     assert order.ordered_at == "20230330233100"
     assert order.study_instance_uid == "2.25.50565102703277817713979674133067415685"
 

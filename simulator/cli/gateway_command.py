@@ -1,0 +1,66 @@
+"""`simulate gateway`: the reference gateway alone, for a stranger's tools."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli import terminal
+
+if TYPE_CHECKING:
+    from simulator.gateway.server import Gateway
+
+
+def command(
+    site: Annotated[
+        Path | None,
+        typer.Option("--site", metavar="FILE", help="Site profile. Default: the embedded one, on loopback."),
+    ] = None,
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", help="Where instances, index and refused data are kept.")
+    ] = Path("gateway-data"),
+    ready_file: Annotated[
+        Path | None, typer.Option("--ready-file", metavar="F", help="Written once every port listens: pid, ports, URL.")
+    ] = None,
+) -> None:
+    """Run the reference gateway until SIGINT or SIGTERM."""
+    from simulator import site as profile
+    from simulator.gateway.server import Gateway
+
+    serve(Gateway(profile.load(site) if site else profile.Site(), data), ready_file, data)
+
+
+def serve(gateway: Gateway, ready_file: Path | None, data: Path) -> None:
+    """Run a gateway until a signal ends it; `data` is only named on the screen."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for library in ("pynetdicom", "uvicorn"):  # the gateway says what matters, in its own words
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    asyncio.run(_serve(gateway, ready_file, data))
+
+
+async def _serve(gateway: Gateway, ready_file: Path | None, data: Path) -> None:
+    from simulator.gateway.server import Ready
+
+    stop: asyncio.Event = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    ready: asyncio.Queue[Ready] = asyncio.Queue()
+    running = asyncio.create_task(gateway.run(stop, ready))
+    announcement = asyncio.create_task(ready.get())
+    await asyncio.wait({running, announcement}, return_when=asyncio.FIRST_COMPLETED)
+    if announcement.done():
+        told = announcement.result()
+        if ready_file is not None:
+            told.write(ready_file)
+        host = gateway.site.gateway.host
+        terminal.out.print(f"DICOM  {told.ae_title}@{host}:{told.dicom_port}", soft_wrap=True)
+        terminal.out.print(f"HL7    {host}:{told.hl7_port} (MLLP)", soft_wrap=True)
+        terminal.out.print(f"HTTP   {told.http_url}/studies", soft_wrap=True)
+        terminal.out.print(f"Data   {data.resolve()}", soft_wrap=True)
+    announcement.cancel()
+    await running

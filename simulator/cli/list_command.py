@@ -1,0 +1,59 @@
+"""`simulate list`: which scenarios there are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from simulator.cli import terminal
+
+
+def command(
+    as_json: Annotated[bool, typer.Option("--json", help="For a machine.")] = False,
+    lies: Annotated[bool, typer.Option("--lies", help="List what a study can lie about, for `mutate`.")] = False,
+) -> None:
+    """List the scenarios, or the lies that they can tell."""
+    if lies:
+        _lies(as_json)
+    else:
+        _scenarios(as_json)
+
+
+def _scenarios(as_json: bool) -> None:
+    from rich.table import Table
+
+    from simulator.scenario import load
+    from simulator.scenario.plan import case_id
+
+    scenarios = load.everything()
+    if as_json:
+        terminal.print_json(
+            [
+                scenario.model_dump(
+                    mode="json", include={"name", "title", "explain", "level", "tags", "verifies", "file"}
+                )
+                | {"cases": [case_id(scenario, case) for case in scenario.cases]}
+                for scenario in scenarios
+            ]
+        )
+        return
+    table = Table("Scenario", "Cases", "Level", "Tags", "What it shows", box=None, pad_edge=False)
+    for scenario in scenarios:
+        tags = " ".join(scenario.tags)
+        table.add_row(scenario.name, str(len(scenario.cases)), scenario.level, tags, scenario.title)
+    terminal.out.print(table)
+
+
+def _lies(as_json: bool) -> None:
+    from rich.table import Table
+
+    from simulator.synthesis.lies import LIES
+
+    if as_json:
+        terminal.print_json([{"name": lie.name, "field": lie.field, "explain": lie.explain} for lie in LIES.values()])
+        return
+    table = Table("Lie", "About", "What it does", box=None, pad_edge=False)
+    for lie in LIES.values():
+        table.add_row(lie.name, lie.field, lie.explain)
+    terminal.out.print(table)

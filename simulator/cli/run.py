@@ -1,0 +1,106 @@
+"""`simulate --scenario NAME`: run scenarios, judge them, report."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli import terminal
+from simulator.errors import StartError, UsageError
+
+if TYPE_CHECKING:
+    from simulator.scenario.model import Scenario
+
+
+def run(
+    context: typer.Context,
+    scenario: Annotated[
+        list[str] | None, typer.Option("--scenario", metavar="NAME", help="Run this scenario; may be repeated.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Run every scenario with this tag.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Run every scenario.")] = False,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Reproduce the bytes of an earlier run. Default: a new one.")
+    ] = None,
+    site: Annotated[
+        Path | None, typer.Option("--site", metavar="FILE", help="Site profile. Default: the embedded one.")
+    ] = None,
+    reports: Annotated[
+        Path, typer.Option("--reports", metavar="DIR", help="Where the run's folder is written.")
+    ] = Path("reports"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print result.json instead of the screen.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Run scenarios against the reference gateway."""
+    if version:
+        import simulator
+
+        terminal.out.print(simulator.__version__)
+        return
+    if context.invoked_subcommand is not None:
+        if scenario or tag or everything:
+            raise UsageError(f"--scenario, --tag and --all do not go with `simulate {context.invoked_subcommand}`")
+        return
+    scenarios = _selected(scenario or [], tag or [], everything)
+    name = _name(scenario or [], tag or [], everything)
+    chosen_seed = secrets.randbits(32) if seed is None else seed
+    raise typer.Exit(_perform(scenarios, name, chosen_seed, site, reports, as_json))
+
+
+def _selected(names: list[str], tags: list[str], everything: bool) -> list[Scenario]:
+    """Return the scenarios asked for, each once. Nothing selected is a mistake, never a success."""
+    from simulator.scenario import load
+
+    chosen = {name: load.named(name) for name in names}
+    if tags or everything:
+        for scenario in load.everything():
+            if everything or set(tags) & set(scenario.tags):
+                chosen.setdefault(scenario.name, scenario)
+    if not chosen:
+        asked = f"no scenario has the tag {' or '.join(tags)}" if tags else "nothing is selected"
+        raise UsageError(asked, "name one with --scenario, or see `simulate list`")
+    return list(chosen.values())
+
+
+def _name(names: list[str], tags: list[str], everything: bool) -> str:
+    return "all" if everything else "-".join([*names, *tags][:3])
+
+
+def _perform(
+    scenarios: list[Scenario], name: str, seed: int, site_file: Path | None, reports: Path, as_json: bool
+) -> int:
+    """Run, judge and report; return the exit code."""
+    from simulator import site as profile
+    from simulator.events import now
+    from simulator.report import files, model, screen
+    from simulator.scenario import history
+    from simulator.scenario.run import Listener, Settings
+    from simulator.scenario.run import run as run_scenarios
+
+    site = profile.load(site_file) if site_file else profile.Site()
+    started, clock = now(), time.monotonic()
+    try:
+        folder = files.run_folder(reports, name, started)
+    except OSError as error:
+        raise StartError(
+            f"reports cannot be written to {reports}: {error.strerror}", "choose a --reports DIR"
+        ) from error
+    face = screen.Screen(terminal.err if as_json else terminal.out)
+    face.start(name, seed, sum(len(scenario.cases) for scenario in scenarios))
+    settings = Settings(seed=seed, site=site, folder=folder / "cases")
+    outcomes = run_scenarios(scenarios, settings, Listener(face.begun, face.seen, face.ended))
+    result = model.result(name, started, time.monotonic() - clock, seed, site.site, outcomes)
+    histories = [case.history for outcome in outcomes for case in outcome.cases]
+    history.save(folder / "history.jsonl", histories, {"name": name, "seed": seed, "started": started})
+    files.write(folder, result)
+    files.point_latest(reports, folder)
+    face.end(result, folder)
+    if as_json:
+        terminal.print_json(result.model_dump(mode="json"))
+    return result.exit_code

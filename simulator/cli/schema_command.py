@@ -1,0 +1,32 @@
+"""`simulate schema`: JSON Schema of the files that the simulator reads and writes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from simulator.cli import terminal
+
+Subject = Literal["scenario", "site", "result", "status"]
+
+
+def command(
+    subject: Annotated[Subject, typer.Argument(help="Which file: editors use `scenario` and `site`.")] = "scenario",
+) -> None:
+    """Print the JSON Schema of a scenario file, a site profile, result.json or `status --json`."""
+    terminal.print_json(schema(subject))
+
+
+def schema(subject: Subject) -> dict[str, Any]:
+    """Return the JSON Schema of `subject` (draft 2020-12)."""
+    from simulator.gateway.status import Status
+    from simulator.report.model import Result
+    from simulator.scenario.schema import scenario_schema
+    from simulator.site import Site
+
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    if subject == "scenario":
+        return draft | scenario_schema()
+    model = {"site": Site, "result": Result, "status": Status}[subject]
+    return draft | model.model_json_schema(mode="validation" if subject == "site" else "serialization")

@@ -1,0 +1,104 @@
+"""`simulate send`: a modality that sends DICOM files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli import terminal
+from simulator.errors import NotDicom, UsageError
+
+if TYPE_CHECKING:
+    from simulator.events import Event
+    from simulator.wire.association import Outgoing
+
+
+def command(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="DICOM files, or folders of them.")],
+    to: Annotated[str, typer.Option("--to", metavar="AET@HOST:PORT", help="The gateway, or any Storage SCP.")],
+    calling: Annotated[str, typer.Option("--calling", metavar="AET", help="Calling AE title.")] = "MODALITY1",
+    as_json: Annotated[bool, typer.Option("--json", help="Print every answer as JSON.")] = False,
+) -> None:
+    """Send DICOM files by C-STORE, over one association; exit 1 unless every one was stored."""
+    from simulator.actors.modality import Modality
+    from simulator.events import to_record
+    from simulator.wire.association import Address
+
+    instances = _read(paths)
+    events: list[Event] = []
+    with _progress(len(instances), quiet=as_json) as advance:
+
+        def observe(event: Event) -> None:
+            events.append(event)
+            advance(event)
+
+        stored = Modality(calling, Address.parse(to), observe).store(instances)
+    if as_json:
+        terminal.print_json({"sent": len(instances), "stored": stored, "events": [to_record(e) for e in events]})
+    else:
+        _tell(events, len(instances), stored, to)
+    raise typer.Exit(0 if stored == len(instances) else 1)
+
+
+def _read(paths: list[Path]) -> list[Outgoing]:
+    """Return the instances in files and folders. A named file that is not DICOM is a mistake; nothing is sent then."""
+    from simulator.wire import part10
+
+    instances, mistakes = [], []
+    for path in paths:
+        named = path.is_file()
+        files = [path] if named else sorted(file for file in path.rglob("*") if file.is_file())
+        if not files:
+            mistakes.append(f"{path}: {'an empty folder' if path.is_dir() else 'no such file or folder'}")
+        for file in files:
+            try:
+                instances.append(part10.read(file.read_bytes()))
+            except (NotDicom, OSError) as error:
+                if named:
+                    mistakes.append(f"{file}: {error}")
+                else:
+                    terminal.err.print(f"skipped {file}: {error}", soft_wrap=True, markup=False)
+    if mistakes or not instances:
+        raise UsageError("\n".join(mistakes) or "no DICOM file found", "nothing was sent")
+    return instances
+
+
+def _progress(total: int, *, quiet: bool):  # type: ignore[no-untyped-def]
+    """Return a context whose value is called with each event and moves a bar, on a terminal only."""
+    from contextlib import contextmanager
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from simulator.events import StoreAnswered, StoreFailed
+
+    @contextmanager
+    def bar():  # type: ignore[no-untyped-def]
+        columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        silent = quiet or not terminal.out.is_terminal
+        with Progress(*columns, console=terminal.out, transient=True, disable=silent) as progress:
+            task = progress.add_task("", total=total)
+            yield lambda event: progress.advance(task) if isinstance(event, (StoreAnswered, StoreFailed)) else None
+
+    return bar()
+
+
+def _tell(events: list[Event], total: int, stored: int, to: str) -> None:
+    """Print what became of it: one line for each different answer, then the sum."""
+    from collections import Counter
+
+    from simulator.events import AssociationFailed, AssociationRejected, StoreAnswered, StoreFailed
+
+    for event in events:
+        if isinstance(event, AssociationRejected):
+            terminal.out.print(event.meaning, soft_wrap=True, markup=False)
+        elif isinstance(event, AssociationFailed):
+            terminal.out.print(event.problem, soft_wrap=True, markup=False)
+    answers = Counter((e.status, e.error_comment) for e in events if isinstance(e, StoreAnswered))
+    for (status, comment), count in sorted(answers.items()):
+        terminal.out.print(f"{count:6d}  answered {status} {comment}".rstrip(), soft_wrap=True, markup=False)
+    lost = Counter(e.problem for e in events if isinstance(e, StoreFailed))
+    for problem, count in sorted(lost.items()):
+        terminal.out.print(f"{count:6d}  not answered: {problem}", soft_wrap=True, markup=False)
+    terminal.out.print(f"{stored} of {total} instances stored by {to}", soft_wrap=True, markup=False)

@@ -1,0 +1,73 @@
+"""`simulate status`: what a gateway holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from simulator.cli import terminal
+from simulator.errors import UsageError
+
+_DEFAULT_URL = "http://127.0.0.1:8104"
+
+
+def command(
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="U", help=f"A running gateway's HTTP API. Default: {_DEFAULT_URL}")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Read a gateway's folder instead, running or not.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For a machine; `simulate schema status` has its shape.")
+    ] = False,
+) -> None:
+    """Show every study that a gateway holds, with its state and reasons."""
+    if url is not None and data is not None:
+        raise UsageError("--url and --data are two ways to the same answer; give one")
+    status = _from_folder(data) if data is not None else _from_url(url or _DEFAULT_URL)
+    if as_json:
+        terminal.print_json(status)
+    else:
+        _show(status["studies"])
+
+
+def _from_url(url: str) -> dict[str, Any]:
+    from simulator.wire.gateway_api import GatewayApi
+
+    return GatewayApi(url).status()
+
+
+def _from_folder(folder: Path) -> dict[str, Any]:
+    from simulator.gateway.index import Index
+    from simulator.gateway.status import status
+
+    file = folder / "index.sqlite"
+    if not file.is_file():
+        raise UsageError(f"{folder} is not a gateway's data folder: it has no index.sqlite")
+    index = Index(file, read_only=True)
+    try:
+        return status(index).model_dump(mode="json")
+    finally:
+        index.close()
+
+
+def _show(studies: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    if not studies:
+        terminal.out.print("The gateway holds no study.")
+        return
+    table = Table("Accession", "State", "Images", "Series", "Why", "Study Instance UID", box=None, pad_edge=False)
+    colours = {"forwarded": "green", "matched": "green", "rejected": "red", "failed": "red", "unmatched": "yellow"}
+    for study in studies:
+        state = study["state"]
+        why = ", ".join([*study["reasons"], *(f"warning: {warning}" for warning in study["warnings"])])
+        accession = study["accession_number"] or "(none)"
+        counts = (str(study["instances"]), str(study["series"]))
+        table.add_row(
+            accession, f"[{colours.get(state, 'default')}]{state}[/]", *counts, why, study["study_instance_uid"]
+        )
+    terminal.out.print(table)
