@@ -211,9 +211,8 @@ class InstanceReceived(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CasePlanned(Event):
-    """Which UIDs and accession numbers the names of the story stand for in this case."""
+    """Which study UIDs and HL7 message control ids the names of the story stand for in this case."""
 
-    case: str
     seed: int
     studies: Mapping[str, str]
     instances: Mapping[str, int]

@@ -20,6 +20,8 @@ def command(
 
 def schema(subject: Subject) -> dict[str, Any]:
     """Return the JSON Schema of `subject` (draft 2020-12)."""
+    from pydantic import BaseModel
+
     from simulator.gateway.status import Status
     from simulator.report.model import Result
     from simulator.scenario.schema import scenario_schema
@@ -28,5 +30,6 @@ def schema(subject: Subject) -> dict[str, Any]:
     draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     if subject == "scenario":
         return draft | scenario_schema()
-    model = {"site": Site, "result": Result, "status": Status}[subject]
+    models: dict[str, type[BaseModel]] = {"site": Site, "result": Result, "status": Status}
+    model = models[subject]
     return draft | model.model_json_schema(mode="validation" if subject == "site" else "serialization")

@@ -33,6 +33,7 @@ class GatewayProcess:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._listener: threading.Thread | None = None
+        self._lost = ""
 
     @property
     def data(self) -> Path:
@@ -69,6 +70,9 @@ class GatewayProcess:
         if self._listener is not None:
             self._listener.join(_STOP_SECONDS)
         self._observe(GatewayStopped(observer="runner", exit_code=code))
+        # A gateway that died has said so by its exit code, and answers for it; one that did not is our problem.
+        if self._lost and code == 0:
+            self._observe(HarnessFailed(observer="runner", problem=self._lost))
         self._process = None
 
     def _listen(self, url: str) -> None:
@@ -76,7 +80,7 @@ class GatewayProcess:
             for record in GatewayApi(url).events():
                 self._observe(from_record(record))
         except PeerError as error:
-            self._observe(HarnessFailed(observer="runner", problem=str(error)))
+            self._lost = str(error)
 
     def _wait_for(self, ready_file: Path) -> None:
         """Wait for the file; there is no event for a file of another process, so look often, up to a deadline."""

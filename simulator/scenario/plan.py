@@ -53,7 +53,6 @@ class Plan:
         """Return what the judge needs to know of the plan: which UIDs the names stand for."""
         return CasePlanned(
             observer="runner",
-            case=self.id,
             seed=self.seed,
             studies={name: study.study_instance_uid for name, study in self.studies.items()},
             instances={name: len(study.instances) for name, study in self.studies.items()},

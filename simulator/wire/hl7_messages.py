@@ -15,6 +15,7 @@ IHE Radiology Technical Framework, volume 2, appendix B:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import hl7
@@ -41,7 +42,11 @@ _ESCAPES = (
     ("&", "\\T\\"),
     ("~", "\\R\\"),
     ("\r", "\\X0D\\"),
+    ("\n", "\\X0A\\"),
 )
+# MSH-1 is any one character, MSH-2 the four that part and escape, and a fifth for truncation since version 2.7.
+_MSH = re.compile(r"MSH([^\w\s])((?:(?!\1)[^\w\s]){4,5})\1", re.ASCII)
+_HEXADECIMAL = re.compile(r"X((?:[0-9A-Fa-f]{2})+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +167,29 @@ def build_acknowledgement(header: Header | None, code: str, text: str, control_i
 
 
 def _parse(raw: bytes) -> hl7.Message:
-    if not raw.startswith(b"MSH") or len(raw) < 8:
+    """Return the message; segments may end in any line end, and empty lines do not count."""
+    if not raw.startswith(b"MSH"):
         raise Hl7ParseError(f"the message does not begin with MSH (found {raw[:8]!r})")
     try:
-        text = raw.decode(_codec(raw))
-        return hl7.parse(text.replace("\r\n", "\r").replace("\n", "\r"))
-    except (hl7.HL7Exception, UnicodeDecodeError, ValueError, IndexError) as error:
+        lines = raw.decode(_codec(raw)).replace("\n", "\r").split("\r")
+    except UnicodeDecodeError as error:
+        raise Hl7ParseError(f"the message is not in the character set of its MSH-18: {error}") from error
+    separators = _MSH.match(lines[0])
+    # The library takes the characters by their places, and stumbles over two that are the same.
+    if separators is None or len(set(separators[2])) < len(separators[2]):
+        raise Hl7ParseError(f"MSH-1 and MSH-2 do not say how the message is parted (found {lines[0][:9]!r})")
+    try:
+        return hl7.parse("\r".join(filter(str.strip, lines)))
+    except hl7.HL7Exception as error:
         raise Hl7ParseError(f"the message cannot be parsed: {error}") from error
 
 
 def _codec(raw: bytes) -> str:
     """Return the codec that MSH-18 declares. MSH-1 is the separator itself, so MSH-18 is the 18th piece."""
-    header = raw.split(b"\r", 1)[0]
-    pieces = header.split(header[3:4])
-    declared = pieces[17].split(header[5:6])[0].decode("ascii", "replace").strip() if len(pieces) > 17 else ""
+    header = raw.replace(b"\n", b"\r").split(b"\r", 1)[0]
+    separator, repetition = header[3:4] or b"|", header[5:6] or b"~"
+    pieces = header.split(separator)
+    declared = pieces[17].split(repetition)[0].decode("ascii", "replace").strip() if len(pieces) > 17 else ""
     if declared.upper() not in _CODECS:
         raise Hl7ParseError(
             f"MSH-18 declares the character set {declared!r}; known: {', '.join(filter(None, _CODECS))}"
@@ -206,13 +220,31 @@ def _segment(message: hl7.Message, name: str) -> hl7.Segment:
 
 def _field(message: hl7.Message, segment: hl7.Segment, field: int, component: int = 1) -> str:
     """Return one component of the first repetition, unescaped, without outer spaces; empty when absent."""
-    name = str(segment[0])
-    try:
-        value = message.extract_field(name, 1, field, 1, component, 1)
-    except (IndexError, KeyError):
+    if field >= len(segment):
         return ""
-    text = str(message.unescape(str(value))) if value else ""
-    return "" if text == '""' else text.strip()
+    _, _, repetition, separator, part = message.separators
+    components = str(segment[field]).split(repetition)[0].split(separator)
+    if component > len(components):
+        return ""
+    text = _unescaped(components[component - 1].split(part)[0], message).strip()
+    return "" if text == '""' else text
+
+
+def _unescaped(text: str, message: hl7.Message) -> str:
+    """Return `text` with its escape sequences replaced (HL7 v2, 2.7); those that only format are left out.
+
+    Not the library's `unescape`: `extract_field` applies it by itself or not, as the field is parted or not.
+    """
+    _, field, repetition, component, part = message.separators
+    plain = {"F": field, "S": component, "T": part, "R": repetition, "E": message.esc, ".br": "\r"}
+
+    def replacement(found: re.Match[str]) -> str:
+        if data := _HEXADECIMAL.fullmatch(found[1]):
+            return bytes.fromhex(data[1]).decode("utf-8", "replace")
+        return plain.get(found[1], "")
+
+    escape = re.escape(message.esc)
+    return re.sub(f"{escape}([^{escape}]*){escape}", replacement, text)
 
 
 def _person_name(message: hl7.Message, pid: hl7.Segment) -> str:

@@ -1,0 +1,198 @@
+"""A run on the screen: the seed first, a line for each case as it ends, what failed below it, and the verdict.
+
+On a terminal a line shows how far the running case is, and goes away with it. Anywhere else (a file, a CI log)
+there are only the plain lines, never broken where they would be hard to search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
+from rich.text import Text
+
+from simulator.events import Event, InstanceReceived, InstanceStored, StoreAnswered, StoreFailed
+from simulator.report import words
+from simulator.report.model import CheckResult, Result
+from simulator.scenario.checks import Finding, Verdict
+from simulator.scenario.plan import Plan
+from simulator.scenario.run import CaseOutcome
+
+_STYLES: dict[Verdict, str] = {
+    "error": "bold magenta",
+    "fail": "bold red",
+    "inconclusive": "bold yellow",
+    "waived": "cyan",
+    "not-applicable": "cyan",
+    "pass": "green",
+}
+_ASCII_MARKS: dict[Verdict, str] = {**words.VERDICT_MARKS, "fail": "x", "pass": "+", "not-applicable": "-"}
+_WORD_WIDTH = len("inconclusive")
+_LABEL_WIDTH = len("Expected  ")
+_WIDEST_PROSE = 100
+
+
+class Screen:
+    """Shows one run. `begun`, `seen` and `ended` are what a `simulator.scenario.run.Listener` is made of.
+
+    As a context manager it takes the line of progress away, even when the run is interrupted.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._ascii = console.options.ascii_only
+        self._progress: Progress | None = None
+        self._tally = _Tally("", 0)
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._take_progress_away()
+
+    def start(self, result_name: str, seed: int, count_cases: int) -> None:
+        """Print the seed, so that even a run that is cut short can be repeated, and what is going to run."""
+        self._print(Text.assemble(("seed ", "dim"), (str(seed), "bold")))
+        self._print(Text.assemble(result_name, (f", {words.count(count_cases, 'case')}", "dim")))
+        self._print(Text())
+
+    def begun(self, plan: Plan) -> None:
+        """Show the progress of a case that begins."""
+        steps = (step.store for step in plan.case.when)
+        self._tally = _Tally(plan.id, sum(len(plan.studies[study].instances) for study in steps if study))
+        self._take_progress_away()
+        if self._console.is_terminal and not self._ascii:
+            columns = (SpinnerColumn("line"), _TallyColumn(self._tally, self._console), TimeElapsedColumn())
+            self._progress = Progress(*columns, console=self._console, transient=True)
+            self._progress.add_task("")
+            self._progress.start()
+
+    def seen(self, event: Event) -> None:
+        """Take in an event: it is counted here, in the thread that saw it, and drawn in another."""
+        self._tally.count(event)
+
+    def ended(self, case_outcome: CaseOutcome) -> None:
+        """Print the line of a case, and below it what somebody must look at."""
+        self._take_progress_away()
+        verdict, findings = case_outcome.verdict, case_outcome.findings
+        passed = sum(finding.verdict == "pass" for finding in findings)
+        # The id stands last, since it alone has no width that is known before all cases were run.
+        line = self._badge(verdict)
+        line.append(f"  {f'{passed}/{len(findings)}':>5}  {case_outcome.seconds:>5.1f} s  ", "dim")
+        line.append(case_outcome.id, "" if verdict == "pass" else "bold")
+        self._print(line)
+        for finding in findings:
+            if finding.verdict in words.UNPROVEN:
+                self._print_finding(finding)
+
+    def end(self, result: Result, folder: Path | None) -> None:
+        """Print the verdict in words, whose screen to edit for what failed, and where the report is."""
+        self._take_progress_away()
+        self._print(Text())
+        mark = self._mark(result.verdict)
+        self._print_prose(Text(f"{mark} {words.headline(result)}", _STYLES[result.verdict]))
+        parts = [f"{number} {words.VERDICT_WORDS[verdict]}" for verdict, number in words.counts(result)]
+        self._print(Text("  " + ", ".join(parts) if parts else "", "dim"))
+        for scenario in result.scenarios:
+            if scenario.verdict in words.UNPROVEN:
+                self._print(Text())
+                self._print(Text.assemble((scenario.scenario, "bold")))
+                self._print_prose(Text(scenario.explain), indent=2)
+        self._print(Text())
+        if folder is not None:
+            self._print_labelled("Report", str(folder / "report.html"))
+        self._print_labelled("Again", words.command(result))
+
+    def _print_finding(self, finding: Finding | CheckResult) -> None:
+        self._print(Text.assemble("    ", (finding.check, _STYLES[finding.verdict])))
+        for label, text in (
+            ("Expected", words.value(finding.expected)),
+            ("Observed", words.value(finding.observed)),
+            ("Because", finding.because),
+        ):
+            head = Text(f"      {label:<{_LABEL_WIDTH}}", "dim")
+            for line in self._wrapped(Text(words.printable(text)), len(head)):
+                self._print(Text.assemble(head, line))
+                head = Text(" " * len(head))
+
+    def _print_labelled(self, label: str, text: str) -> None:
+        """Print what will be copied: in one piece, whatever the width."""
+        self._print(Text.assemble((f"{label:<8}", "dim"), text))
+
+    def _print_prose(self, text: Text, indent: int = 0) -> None:
+        for line in self._wrapped(text, indent):
+            self._print(Text.assemble(" " * indent, line))
+
+    def _wrapped(self, text: Text, indent: int) -> Iterable[Text]:
+        """Return the lines of a text: broken at words on a terminal, else only where it has line breaks itself."""
+        if not self._console.is_terminal:
+            return text.split("\n") if text.plain else [text]
+        width = min(self._console.width, _WIDEST_PROSE + indent) - indent
+        return text.wrap(self._console, max(width, 20), overflow="fold")
+
+    def _badge(self, verdict: Verdict) -> Text:
+        return Text(f"{self._mark(verdict)} {words.VERDICT_WORDS[verdict]:<{_WORD_WIDTH}}", _STYLES[verdict])
+
+    def _mark(self, verdict: Verdict) -> str:
+        return _ASCII_MARKS[verdict] if self._ascii else words.VERDICT_MARKS[verdict]
+
+    def _print(self, line: Text) -> None:
+        """Print a line, not broken, its invisible characters escaped, as the encoding of the console allows."""
+        encoding = self._console.encoding
+        shown = words.printable(line.plain).encode(encoding, "backslashreplace").decode(encoding)
+        if shown != line.plain:
+            line = Text(shown)
+        line.rstrip()
+        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    def _take_progress_away(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+class _Tally:
+    """How far a case is: instances answered, stored in the gateway, and arrived at the remote SCP."""
+
+    def __init__(self, case: str, to_send: int) -> None:
+        self.case = case
+        self.to_send = to_send
+        self.sent = 0
+        self.stored = 0
+        self.arrived = 0
+
+    def count(self, event: Event) -> None:
+        """Take in one event; the recorder calls this for one event at a time."""
+        if isinstance(event, (StoreAnswered, StoreFailed)):
+            self.sent += 1
+        elif isinstance(event, InstanceStored):
+            self.stored += 1
+        elif isinstance(event, InstanceReceived):
+            self.arrived += 1
+
+    def words(self) -> str:
+        """Return the counts; nothing for a case that sends nothing."""
+        if not self.to_send:
+            return ""
+        return f"sent {self.sent}/{self.to_send} · stored {self.stored} · arrived {self.arrived}"
+
+
+class _TallyColumn(ProgressColumn):
+    """The case and its tally in one line; a long id gives way to the counts."""
+
+    _BESIDE = len("- ") + len(" 0:00:00") + 1
+
+    def __init__(self, tally: _Tally, console: Console) -> None:
+        super().__init__()
+        self._tally = tally
+        self._console = console
+
+    def render(self, task: Task) -> Text:
+        """Return the line as it is now."""
+        counts = self._tally.words()
+        case = Text(self._tally.case, "bold")
+        case.truncate(max(self._console.width - self._BESIDE - len(counts) - 2, 8), overflow="ellipsis")
+        return Text.assemble(case, "  ", counts, no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,177 @@
+"""Deliberately wrong gateways. Each is the reference gateway with one lie in it; the scenarios must catch them all.
+
+Run as a program it is `simulate gateway` with the name of a lie in front: `impostors.py NAME --site F --data D ...`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from simulator import site as profile
+from simulator.cli.gateway_command import serve
+from simulator.gateway.index import InstanceRow
+from simulator.gateway.pipeline import Matched, Received, Unmatched, Verdict
+from simulator.gateway.server import Gateway
+from simulator.site import Site
+from simulator.wire.association import Response, StoreRequest
+
+
+class AcknowledgesWithoutStoring(Gateway):
+    """Answers 0000, indexes the instance and tells of it; only the file is missing."""
+
+    def _keep(self, received: Received) -> None:
+        write = self.store.write
+
+        def unwritten(study_instance_uid: str, sop_instance_uid: str, part10: bytes) -> str:
+            name = write(study_instance_uid, sop_instance_uid, part10)
+            (self.data / "instances" / name).unlink()
+            return name
+
+        self.store.write = unwritten  # type: ignore[method-assign]
+        super()._keep(received)
+        self.store.write = write  # type: ignore[method-assign]
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        self.data = data
+
+
+class DropsAfterAcknowledging(Gateway):
+    """Answers 0000 and does nothing at all."""
+
+    def take(self, request: StoreRequest) -> Response:
+        return Response(0x0000)
+
+
+class MatchesEveryone(Gateway):
+    """Finds every study matched, whatever its keys say."""
+
+    def policy(self, outcome: Matched | Unmatched) -> Verdict:
+        return dataclasses.replace(super().policy(outcome), state="matched", reasons=())
+
+
+class IgnoresTheImageLimit(Gateway):
+    """Takes any number of images, whatever the site says."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(profile.overridden(site, {"image_limit": {"limit": 10**9}}), data)
+
+
+class WarnsOfNothing(Gateway):
+    """Takes a study over the recommended size without a word."""
+
+    def policy(self, outcome: Matched | Unmatched) -> Verdict:
+        return dataclasses.replace(super().policy(outcome), warnings=())
+
+
+class ForwardsUnmatched(Gateway):
+    """Says `unmatched`, keeps to it, and forwards the study all the same."""
+
+    def decide(self, study_instance_uid: str) -> None:
+        super().decide(study_instance_uid)
+        self.forwarder.forward(study_instance_uid)
+
+
+class AltersAPixel(Gateway):
+    """Turns one bit of the last pixel on the way to the remote SCP."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        read = self.store.read
+
+        def altered(name: str) -> bytes:
+            file = bytearray(read(name))
+            file[-1] ^= 1
+            return bytes(file)
+
+        self.store.read = altered  # type: ignore[method-assign]
+
+
+class LosesTheLastInstance(Gateway):
+    """Forwards all of a study but its last instance, and says `forwarded`."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        instances = self.index.instances
+
+        def fewer(study_instance_uid: str) -> tuple[InstanceRow, ...]:
+            return instances(study_instance_uid)[:-1]
+
+        self.index.instances = fewer  # type: ignore[method-assign]
+
+
+class ForgetsOrders(Gateway):
+    """Acknowledges every order with AA and keeps none."""
+
+    def decide(self, study_instance_uid: str) -> None:
+        def no_order(accession_number: str) -> None:
+            return None
+
+        self.index.order = no_order  # type: ignore[method-assign]
+        super().decide(study_instance_uid)
+
+
+class NeverLooksAgain(Gateway):
+    """Decides a study once; an order that comes later heals nothing."""
+
+    def _order_changed(self, accession_number: str) -> None:
+        pass
+
+
+class GivesOneReasonForAll(Gateway):
+    """Finds out that a study is unmatched, and always says that it has no order."""
+
+    def policy(self, outcome: Matched | Unmatched) -> Verdict:
+        verdict = super().policy(outcome)
+        return dataclasses.replace(verdict, reasons=("order.not-found",)) if verdict.reasons else verdict
+
+
+class CannotTakeHardcopy(Gateway):
+    """Accepts the Hardcopy contexts and then fails to understand what comes, as a library without them does."""
+
+    def take(self, request: StoreRequest) -> Response:
+        if request.sop_class_uid.startswith("1.2.840.10008.5.1.1."):
+            return Response(0xC000, "cannot understand")
+        return super().take(request)
+
+
+class DiesAtTheEnd(Gateway):
+    """Does everything right and then ends with an error."""
+
+    def _finish(self) -> None:
+        super()._finish()
+        sys.stderr.flush()
+        raise SystemExit(70)
+
+
+IMPOSTORS: dict[str, type[Gateway]] = {
+    "acknowledges-without-storing": AcknowledgesWithoutStoring,
+    "drops-after-acknowledging": DropsAfterAcknowledging,
+    "matches-everyone": MatchesEveryone,
+    "ignores-the-image-limit": IgnoresTheImageLimit,
+    "warns-of-nothing": WarnsOfNothing,
+    "forwards-unmatched": ForwardsUnmatched,
+    "alters-a-pixel": AltersAPixel,
+    "loses-the-last-instance": LosesTheLastInstance,
+    "forgets-orders": ForgetsOrders,
+    "never-looks-again": NeverLooksAgain,
+    "gives-one-reason-for-all": GivesOneReasonForAll,
+    "cannot-take-hardcopy": CannotTakeHardcopy,
+    "dies-at-the-end": DiesAtTheEnd,
+}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("name", choices=sorted(IMPOSTORS))
+    for option in ("--site", "--data", "--ready-file"):
+        arguments.add_argument(option, type=Path, required=True)
+    given = arguments.parse_args()
+    serve(IMPOSTORS[given.name](profile.load(given.site), given.data), given.ready_file, given.data)
+
+
+if __name__ == "__main__":
+    main()

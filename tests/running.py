@@ -1,0 +1,43 @@
+"""Runs a case of the catalogue in a folder of its own, for tests of scenarios and of wrong gateways."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from simulator.scenario import load
+from simulator.scenario.gateway_process import COMMAND
+from simulator.scenario.model import Case, Scenario
+from simulator.scenario.plan import case_id
+from simulator.scenario.run import CaseOutcome, Listener, Settings, run_case
+from simulator.site import Site
+
+SEED = 20100901
+IMPOSTOR = (sys.executable, "-m", "tests.impostors")
+
+
+def catalogue() -> list[tuple[Scenario, Case]]:
+    return [(scenario, case) for scenario in load.everything() for case in scenario.cases]
+
+
+def named(identity: str) -> tuple[Scenario, Case]:
+    return next((scenario, case) for scenario, case in catalogue() if case_id(scenario, case) == identity)
+
+
+def run(
+    scenario: Scenario,
+    case: Case,
+    folder: Path,
+    *,
+    command: Sequence[str] = COMMAND,
+    patience: float = 20.0,
+    seed: int = SEED,
+) -> CaseOutcome:
+    settings = Settings(seed=seed, site=Site(), folder=folder, gateway_command=command, patience=patience)
+    return run_case(scenario, case, settings, Listener())
+
+
+def failures(outcome: CaseOutcome) -> dict[str, tuple[object, object]]:
+    """Return expected and observed of every check that did not pass, by its id."""
+    return {f.check: (f.expected, f.observed) for f in outcome.findings if f.verdict != "pass"}

@@ -1,0 +1,217 @@
+"""The judge, on histories written by hand: what it may not see it does not pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simulator.events import (
+    AssociationRejected,
+    CasePlanned,
+    EchoAnswered,
+    Event,
+    GatewayStarted,
+    GatewayStopped,
+    HarnessFailed,
+    InstanceReceived,
+    OrderFailed,
+    StoreAnswered,
+    StoreFailed,
+    StudyChanged,
+    WaitEnded,
+)
+from simulator.scenario.checks import VERDICTS, Finding, Verdict, check, worst
+from simulator.scenario.history import History
+from simulator.scenario.model import Case
+
+PLANNED = CasePlanned(
+    observer="runner", seed=1, studies={"study": "1.2"}, instances={"study": 2}, orders={"order": "M1"}
+)
+STARTED = GatewayStarted(
+    observer="runner", pid=1, ae_title="GW", dicom_port=1, hl7_port=2, http_url="http://127.0.0.1:3"
+)
+
+
+def case(then: dict[str, Any], when: list[dict[str, Any]] | None = None) -> Case:
+    given = {"orders": {"order": {}}, "studies": {"study": {}}}
+    return Case.model_validate({"given": given, "when": when or [{"store": "study"}], "then": then})
+
+
+def judged(then: dict[str, Any], *events: Event, when: list[dict[str, Any]] | None = None) -> dict[str, Finding]:
+    findings = check(case(then, when), History("story", (PLANNED, *events)))
+    return {finding.check: finding for finding in findings}
+
+
+def answered(status: str, number: int, comment: str = "") -> StoreAnswered:
+    return StoreAnswered(
+        observer="modality",
+        study_instance_uid="1.2",
+        sop_instance_uid=f"1.2.{number}",
+        sop_class_uid="1",
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        status=status,
+        error_comment=comment,
+        data_set_digest="d",
+        pixel_data_digest=f"p{number}",
+    )
+
+
+def received(number: int, pixels: str | None = None, syntax: str = "1.2.840.10008.1.2.1") -> InstanceReceived:
+    return InstanceReceived(
+        observer="remote",
+        study_instance_uid="1.2",
+        sop_instance_uid=f"1.2.{number}",
+        sop_class_uid="1",
+        transfer_syntax_uid=syntax,
+        calling_ae_title="GW",
+        status="0000",
+        data_set_digest="d",
+        pixel_data_digest=pixels or f"p{number}",
+    )
+
+
+def changed(state: str, *reasons: str) -> StudyChanged:
+    return StudyChanged(
+        observer="gateway", study_instance_uid="1.2", accession_number="A", state=state, reasons=reasons, instances=2
+    )
+
+
+STATE = {"gateway": {"studies": {"study": {"state": "unmatched", "reasons": ["hkid.mismatch"]}}}}
+
+
+def test_the_last_state_counts() -> None:
+    findings = judged(STATE, STARTED, changed("receiving"), changed("unmatched", "hkid.mismatch"))
+    assert {finding.verdict for finding in findings.values()} == {"pass"}
+    findings = judged(STATE, STARTED, changed("unmatched", "hkid.mismatch"), changed("matched"))
+    assert findings["gateway.studies.study.state"].observed == "matched"
+    assert {finding.verdict for finding in findings.values()} == {"fail"}
+
+
+def test_another_study_is_no_evidence() -> None:
+    other = StudyChanged(observer="gateway", study_instance_uid="9", accession_number="", state="unmatched")
+    finding = judged(STATE, STARTED, other)["gateway.studies.study.state"]
+    assert (finding.verdict, finding.observed) == ("fail", None)
+
+
+def test_what_nobody_could_see_is_inconclusive_and_never_passed() -> None:
+    expected = STATE | {"downstream": {"studies": {"study": {"instances": 0}}}}
+    wait: list[dict[str, Any]] = [{"store": "study"}, {"wait": {"study": "study", "state": "unmatched"}}]
+    findings = judged(expected, when=wait)
+    assert findings["gateway.studies.study.state"].verdict == "inconclusive"
+    assert findings["when.1.wait"].verdict == "inconclusive"
+    assert findings["downstream.studies.study.instances"].verdict == "pass"
+
+
+def test_a_wait_in_vain_fails() -> None:
+    wait: list[dict[str, Any]] = [{"store": "study"}, {"wait": {"study": "study", "state": "unmatched"}}]
+    waited = WaitEnded(observer="runner", waited_for="study study unmatched", met=False)
+    assert judged(STATE, STARTED, waited, when=wait)["when.1.wait"].verdict == "fail"
+    met = WaitEnded(observer="runner", waited_for="study study unmatched", met=True)
+    assert judged(STATE, STARTED, met, when=wait)["when.1.wait"].verdict == "pass"
+    other = WaitEnded(observer="runner", waited_for="study study matched", met=True)
+    assert judged(STATE, STARTED, other, when=wait)["when.1.wait"].verdict == "fail"
+
+
+def test_statuses_are_counted_and_comments_told() -> None:
+    expected = {"wire": {"studies": {"study": {"answers": {"0000": 1, "A700": 1}}}}}
+    finding = judged(expected, answered("0000", 1), answered("A700", 2, "full"))["wire.studies.study.answers"]
+    assert finding.verdict == "pass"
+    finding = judged(expected, answered("0000", 1), answered("0000", 2))["wire.studies.study.answers"]
+    assert (finding.verdict, finding.observed) == ("fail", {"0000": 2})
+
+
+def test_instances_without_an_answer_are_told() -> None:
+    lost = StoreFailed(
+        observer="modality", study_instance_uid="1.2", sop_instance_uid="1.2.2", sop_class_uid="1", problem="aborted"
+    )
+    expected = {"wire": {"studies": {"study": {"answers": {"0000": 2}}}}}
+    finding = judged(expected, answered("0000", 1), lost)["wire.studies.study.answers"]
+    assert finding.verdict == "fail"
+    assert finding.because.endswith("1 instances got no answer: aborted")
+
+
+def test_a_rejection_is_told_with_its_reason() -> None:
+    rejected = AssociationRejected(
+        observer="modality",
+        calling_ae_title="M",
+        called_ae_title="X",
+        peer="127.0.0.1:1",
+        result=1,
+        source=1,
+        reason=7,
+        meaning="called AE title not recognised",
+    )
+    finding = judged({"wire": {"echo": {"status": "0000"}}}, rejected, when=[{"echo": "gateway"}])["wire.echo.status"]
+    assert (finding.verdict, finding.observed) == ("fail", None)
+    assert "called AE title not recognised" in finding.because
+
+
+def test_an_echo_is_judged_by_its_status() -> None:
+    expected = {"wire": {"echo": {"status": "0000"}}}
+    for status, verdict in (("0000", "pass"), ("0122", "fail")):
+        answer = EchoAnswered(observer="modality", status=status)
+        assert judged(expected, answer, when=[{"echo": "gateway"}])["wire.echo.status"].verdict == verdict
+
+
+def test_an_order_without_an_acknowledgement_fails_with_the_reason() -> None:
+    failed = OrderFailed(observer="order-placer", accession_number="A", message_control_id="M1", problem="closed")
+    expected = {"wire": {"orders": {"order": {"acknowledgement": "AA"}}}}
+    finding = judged(expected, failed)["wire.orders.order.acknowledgement"]
+    assert (finding.verdict, finding.observed) == ("fail", None)
+    assert finding.because.endswith("closed")
+
+
+@pytest.mark.parametrize(
+    ("arrived", "observed"),
+    [
+        ([received(1), received(2)], "identical"),
+        ([received(1), received(2, "other")], "changed"),
+        ([received(1), received(3)], "changed"),  # an instance that was never sent
+        ([], "nothing arrived"),
+    ],
+)
+def test_pixel_data_is_compared_with_what_was_sent(arrived: list[InstanceReceived], observed: str) -> None:
+    expected = {"downstream": {"studies": {"study": {"pixel_data": "identical"}}}}
+    events = (answered("0000", 1), answered("0000", 2), *arrived)
+    finding = judged(expected, *events)["downstream.studies.study.pixel_data"]
+    assert finding.observed == observed
+    assert finding.verdict == ("pass" if observed == "identical" else "fail")
+
+
+def test_the_same_instance_twice_counts_once() -> None:
+    expected = {"downstream": {"studies": {"study": {"instances": 1}}}}
+    assert judged(expected, received(1), received(1))["downstream.studies.study.instances"].verdict == "pass"
+
+
+def test_a_changed_transfer_syntax_is_seen() -> None:
+    expected = {"downstream": {"studies": {"study": {"transfer_syntax": "identical"}}}}
+    arrived = received(1, syntax="1.2.840.10008.1.2")
+    finding = judged(expected, answered("0000", 1), arrived)["downstream.studies.study.transfer_syntax"]
+    assert (finding.verdict, finding.observed) == ("fail", "changed")
+
+
+def test_a_gateway_that_died_fails_whatever_else_was_seen() -> None:
+    events = (STARTED, changed("unmatched", "hkid.mismatch"), GatewayStopped(observer="runner", exit_code=-11))
+    findings = judged(STATE, *events)
+    assert findings["gateway.process.exit_code"].verdict == "fail"
+    assert findings["gateway.studies.study.state"].verdict == "pass"
+
+
+def test_a_failure_of_the_harness_is_an_error_and_charged_to_nobody() -> None:
+    failed = HarnessFailed(observer="runner", problem="no room on the disk")
+    findings = judged(STATE, STARTED, changed("matched"), failed)
+    assert [(f.check, f.verdict) for f in findings.values()] == [("harness", "error")]
+
+
+def test_no_checks_and_no_plan_are_errors() -> None:
+    assert [f.verdict for f in check(case({}), History("story", (PLANNED,)))] == ["error"]
+    assert [f.verdict for f in check(case(STATE), History("story", ()))] == ["error"]
+
+
+def test_the_worst_verdict_wins_and_none_is_an_error() -> None:
+    assert worst([]) == "error"
+    expected: list[Verdict] = ["error", "fail", "inconclusive", "waived", "not-applicable", "pass"]
+    assert list(VERDICTS) == expected
+    for better, verdict in enumerate(expected):
+        assert worst(list(reversed(expected[better:]))) == verdict

@@ -1,0 +1,152 @@
+"""The floor plan as tests: who may import whom, no cycle, no word that the field does not use."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "simulator"
+FILES = sorted(file for file in PACKAGE.rglob("*.py"))
+
+# Room -> what it may import of the simulator, beside itself. Leaf modules are files that stand in no room.
+LEAVES = frozenset(("errors", "events", "site", "resources", "strict_yaml"))
+ALLOWED = {
+    "errors": frozenset[str](),
+    "events": frozenset(("errors",)),
+    "resources": frozenset(("errors",)),
+    "strict_yaml": frozenset(("errors",)),
+    "site": frozenset(("errors", "strict_yaml", "rules")),
+    "rules": frozenset(("errors",)),
+    "wire": frozenset(("errors", "events")),
+    "gateway": LEAVES | {"rules", "wire"},
+    "actors": LEAVES | {"rules", "wire"},
+    "synthesis": frozenset(("errors", "rules")),
+    "scenario": LEAVES | {"rules", "wire", "synthesis", "actors"},
+    "report": LEAVES | {"scenario", ""},
+    "cli": LEAVES | {"rules", "wire", "gateway", "actors", "synthesis", "scenario", "report", ""},
+    "__main__": frozenset(("cli",)),
+    "": frozenset[str](),
+}
+PROTOCOL_LIBRARIES = frozenset(("pynetdicom", "hl7"))
+
+
+def module_name(file: Path) -> str:
+    parts = list(file.relative_to(PACKAGE.parent).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(file) for file in FILES}
+
+
+def room(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def imports(file: Path, *, at_import_time: bool = False) -> Iterator[str]:
+    """Yield every module that the file imports; names imported from a package count as its modules where they are."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes: Iterator[ast.AST] = iter(tree.body) if at_import_time else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{file} imports relatively"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in MODULES else node.module
+
+
+def ours(file: Path, *, at_import_time: bool = False) -> set[str]:
+    return {name for name in imports(file, at_import_time=at_import_time) if name.split(".")[0] == "simulator"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_a_room_imports_only_the_rooms_below_it(file: Path) -> None:
+    here = room(module_name(file))
+    foreign = {room(name) for name in ours(file)} - {here}
+    assert foreign <= ALLOWED[here], f"{here or 'simulator'} may not import {sorted(foreign - ALLOWED[here])}"
+
+
+def test_every_room_has_a_rule() -> None:
+    assert {room(name) for name in MODULES} <= set(ALLOWED)
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_only_wire_imports_the_protocol_libraries(file: Path) -> None:
+    used = {name.split(".")[0] for name in imports(file)} & PROTOCOL_LIBRARIES
+    assert not used or room(module_name(file)) == "wire"
+
+
+def test_the_judge_imports_neither_the_gateway_nor_its_rules() -> None:
+    allowed = {"simulator.scenario.model", "simulator.scenario.history", "simulator.events"}
+    assert ours(PACKAGE / "scenario" / "checks.py") <= allowed
+    # Nor through what it imports: the model and the history know nothing of rules either.
+    for name in ("model", "history"):
+        assert ours(PACKAGE / "scenario" / f"{name}.py") <= {"simulator.events", "simulator.errors"}
+
+
+def test_in_the_scenario_room_only_run_starts_gateways_and_actors() -> None:
+    for file in (PACKAGE / "scenario").glob("*.py"):
+        started = {
+            name for name in ours(file) if room(name) in ("gateway", "actors") or name.endswith("gateway_process")
+        }
+        assert not started or file.name == "run.py", file
+
+
+def test_gateway_and_actors_never_import_each_other() -> None:
+    for here, other in (("gateway", "actors"), ("actors", "gateway")):
+        for file in (PACKAGE / here).glob("*.py"):
+            assert other not in {room(name) for name in ours(file)}, file
+
+
+def test_there_is_no_import_cycle() -> None:
+    graph = {module_name(file): ours(file, at_import_time=True) - {module_name(file)} for file in FILES}
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, f"import cycle: {' -> '.join([*path[path.index(module) :], module])}"
+        if module not in done:
+            for following in graph.get(module, ()):
+                visit(following, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+def test_the_pipeline_tells_its_story_in_under_a_hundred_lines_of_code() -> None:
+    tree = ast.parse((PACKAGE / "gateway" / "pipeline.py").read_text(encoding="utf-8"))
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert [function.name for function in functions if function.name != "row"] == [
+        "receive",
+        "persist",
+        "inspect",
+        "match",
+        "policy",
+    ]
+    assert sum((function.end_lineno or 0) - function.lineno + 1 for function in functions) < 100
+
+
+# DESIGN: words that are another field's, as whole parts of a name.
+FOREIGN_WORDS = re.compile(r"(^|_)(manager|helper|helpers|utils|util|handler|job)($|_)|^client$|^server$", re.I)
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_names_are_the_fields(file: Path) -> None:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
+    named = [node.name for node in ast.walk(tree) if isinstance(node, kinds)]
+    assert not [name for name in named if FOREIGN_WORDS.search(name)]
+
+
+@pytest.mark.parametrize("file", sorted(Path(__file__).parent.rglob("*.py")), ids=lambda file: file.name)
+def test_no_test_sleeps(file: Path) -> None:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    names = [call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "") for call in calls]
+    assert "sleep" not in names

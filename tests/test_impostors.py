@@ -1,0 +1,129 @@
+"""Wrong gateways must be caught, each by the check that is meant for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import running
+from tests.impostors import IMPOSTORS
+
+pytestmark = pytest.mark.scenario
+
+# impostor, the case that must catch it, and the checks that go red with what they expected and observed
+CAUGHT = [
+    ("acknowledges-without-storing", "unmatched[hkid]", {"gateway.studies.study.files": (2, 0)}),
+    (
+        "drops-after-acknowledging",
+        "unmatched[sex]",
+        {
+            "gateway.studies.study.state": ("unmatched", None),
+            "gateway.studies.study.states": (["receiving", "unmatched"], []),
+            "gateway.studies.study.reasons": (["sex.mismatch"], None),
+            "gateway.studies.study.instances": (2, 0),
+            "gateway.studies.study.files": (2, 0),
+        },
+    ),
+    (
+        "matches-everyone",
+        "unmatched[name]",
+        {
+            "gateway.studies.study.state": ("unmatched", "forwarded"),
+            "gateway.studies.study.states": (
+                ["receiving", "unmatched"],
+                ["receiving", "matched", "forwarding", "forwarded"],
+            ),
+            "gateway.studies.study.reasons": (["name.mismatch"], []),
+            "downstream.studies.study.instances": (0, 2),
+        },
+    ),
+    (
+        "ignores-the-image-limit",
+        "over-1000-images[1001-reject]",
+        {
+            "wire.studies.study.answers": ({"0000": 1000, "A700": 1}, {"0000": 1001}),
+            "gateway.studies.study.state": ("rejected", "forwarded"),
+            "gateway.studies.study.reasons": (["image-count.exceeded"], []),
+            "gateway.studies.study.instances": (1000, 1001),
+            "gateway.studies.study.refused": (1, 0),
+            "gateway.studies.study.files": (1000, 1001),
+            "downstream.studies.study.instances": (0, 1001),
+        },
+    ),
+    (
+        "warns-of-nothing",
+        "over-1000-images[1001-recommend]",
+        {"gateway.studies.study.warnings": (["image-count.exceeded"], [])},
+    ),
+    ("forwards-unmatched", "unmatched[unknown-accession]", {"downstream.studies.study.instances": (0, 2)}),
+    (
+        "alters-a-pixel",
+        "every-sop-class[MRImageStorage-MR]",
+        {"downstream.studies.study.pixel_data": ("identical", "changed")},
+    ),
+    ("loses-the-last-instance", "matched[ORM^O01]", {"downstream.studies.study.instances": (5, 4)}),
+    (
+        "forgets-orders",
+        "matched[OMI^O23]",
+        {
+            "gateway.studies.study.state": ("forwarded", "unmatched"),
+            "gateway.studies.study.states": (
+                ["receiving", "matched", "forwarding", "forwarded"],
+                ["receiving", "unmatched"],
+            ),
+            "gateway.studies.study.reasons": ([], ["order.not-found"]),
+            "downstream.studies.study.instances": (5, 0),
+            "downstream.studies.study.pixel_data": ("identical", "nothing arrived"),
+            "downstream.studies.study.transfer_syntax": ("identical", "nothing arrived"),
+        },
+    ),
+    (
+        "never-looks-again",
+        "unmatched[late-order]",
+        {
+            "gateway.studies.study.state": ("forwarded", "unmatched"),
+            "gateway.studies.study.states": (
+                ["receiving", "unmatched", "matched", "forwarding", "forwarded"],
+                ["receiving", "unmatched"],
+            ),
+            "gateway.studies.study.reasons": ([], ["order.not-found"]),
+            "downstream.studies.study.instances": (2, 0),
+        },
+    ),
+    (
+        "gives-one-reason-for-all",
+        "malformed-accession[17-characters]",
+        {"gateway.studies.study.reasons": (["accession.malformed.length"], ["order.not-found"])},
+    ),
+    (
+        "cannot-take-hardcopy",
+        "every-sop-class[HardcopyColorImageStorage-HC]",
+        {
+            "wire.studies.study.answers": ({"0000": 2}, {"C000": 2}),
+            "gateway.studies.study.state": ("forwarded", None),
+            "gateway.studies.study.reasons": ([], None),
+            "gateway.studies.study.instances": (2, 0),
+            "gateway.studies.study.files": (2, 0),
+            "downstream.studies.study.instances": (2, 0),
+            "downstream.studies.study.pixel_data": ("identical", "nothing arrived"),
+            "downstream.studies.study.transfer_syntax": ("identical", "nothing arrived"),
+        },
+    ),
+    ("dies-at-the-end", "echo", {"gateway.process.exit_code": (0, 70)}),
+]
+
+
+def test_every_impostor_is_met() -> None:
+    assert {name for name, _, _ in CAUGHT} == set(IMPOSTORS)
+
+
+@pytest.mark.parametrize(("name", "case", "red"), CAUGHT, ids=[name for name, _, _ in CAUGHT])
+def test_an_impostor_is_caught(name: str, case: str, red: dict[str, object], tmp_path: Path) -> None:
+    # A wrong gateway often leaves the run waiting for what never comes, so be impatient; but a large study
+    # must not be cut short by it.
+    patience = 8.0 if "1001" in case else 2.0
+    command = (*running.IMPOSTOR, name)
+    outcome = running.run(*running.named(case), tmp_path / "cases", command=command, patience=patience)
+    assert running.failures(outcome) == red
+    assert outcome.verdict == "fail"

@@ -1,0 +1,80 @@
+"""The catalogue, every role simulated: each case passes, and each expectation in it can fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simulator.events import InstanceRefused, OrderAcknowledged, StoreAnswered
+from simulator.scenario import history
+from simulator.scenario.checks import check
+from simulator.scenario.model import Case, Scenario
+from simulator.scenario.plan import case_id, plan
+from simulator.site import Site
+from tests import running
+from tests.perturbation import broken_expectations
+
+pytestmark = pytest.mark.scenario
+CATALOGUE = running.catalogue()
+
+
+@pytest.mark.parametrize(("scenario", "case"), CATALOGUE, ids=[case_id(*entry) for entry in CATALOGUE])
+def test_a_case_passes_and_each_broken_expectation_turns_exactly_its_check_red(
+    scenario: Scenario, case: Case, tmp_path: Path
+) -> None:
+    outcome = running.run(scenario, case, tmp_path / "cases")
+    assert outcome.verdict == "pass", running.failures(outcome)
+
+    # The history that was judged says the same when it is saved and read again.
+    history.save(tmp_path / "history.jsonl", [outcome.history], {"name": scenario.name})
+    _, (again,) = history.read(tmp_path / "history.jsonl")
+    assert check(case, again) == outcome.findings
+
+    broken = 0
+    for expectation, broken_case in broken_expectations(case):
+        red = [finding.check for finding in check(broken_case, again) if finding.verdict == "fail"]
+        assert red == [expectation]
+        broken += 1
+    assert broken > 0
+
+
+def test_the_same_seed_sends_the_same_bytes_and_another_seed_does_not() -> None:
+    scenario, case = running.named("unmatched[hkid]")
+    first, again, other = (plan(scenario, case, seed, Site()) for seed in (7, 7, 8))
+    assert first == again
+    assert first.orders["order"].message != other.orders["order"].message
+    assert first.studies["study"].instances[0].data_set != other.studies["study"].instances[0].data_set
+
+
+def test_a_case_needs_the_lie_that_it_tells(tmp_path: Path) -> None:
+    """Without its lie an unmatched case must go red: it is the lie that is found, nothing else."""
+    scenario, case = running.named("unmatched[birth-date]")
+    honest = case.model_copy(update={"mutate": {}})
+    red = running.failures(running.run(scenario, honest, tmp_path / "cases", patience=2.0))
+    assert red["gateway.studies.study.state"] == ("unmatched", "forwarded")
+    assert red["gateway.studies.study.reasons"] == (["birth-date.mismatch"], [])
+    assert red["downstream.studies.study.instances"] == (0, 2)
+
+
+def test_what_the_wire_says_is_what_the_gateway_says(tmp_path: Path) -> None:
+    """Status and Error Comment as the modality saw them, and as the gateway told them, are the same."""
+    scenario, case = running.named("over-1000-images[1001-reject]")
+    limit = {"gateway": {"quiet_period": 0.3}, "image_limit": {"limit": 3, "mode": "reject", "status": "A701"}}
+    series = [{"instances": 4}]
+    small = Case.model_validate(
+        case.model_dump(exclude_none=True)
+        | {
+            "given": {"site": limit, "orders": {"order": {}}, "studies": {"study": {"series": series}}},
+            "then": {"gateway": {"studies": {"study": {"state": "rejected"}}}},
+        }
+    )
+    outcome = running.run(scenario, small, tmp_path / "cases")
+    assert outcome.verdict == "pass", running.failures(outcome)
+    refused = outcome.history.of(InstanceRefused)[0]
+    answers = {a.sop_instance_uid: a for a in outcome.history.of(StoreAnswered)}
+    assert answers[refused.sop_instance_uid].status == refused.status == "A701"
+    assert (
+        answers[refused.sop_instance_uid].error_comment == refused.error_comment == "more than 3 images in this study"
+    )
+    assert [a.code for a in outcome.history.of(OrderAcknowledged)] == ["AA"]
