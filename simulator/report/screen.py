@@ -64,7 +64,7 @@ class Screen:
         steps = (step.store for step in plan.case.when)
         self._tally = _Tally(plan.id, sum(len(plan.studies[study].instances) for study in steps if study))
         self._take_progress_away()
-        if self._console.is_terminal and not self._ascii:
+        if self._shows_progress():
             columns = (SpinnerColumn("line"), _TallyColumn(self._tally, self._console), TimeElapsedColumn())
             self._progress = Progress(*columns, console=self._console, transient=True)
             self._progress.add_task("")
@@ -80,10 +80,9 @@ class Screen:
         verdict, findings = case_outcome.verdict, case_outcome.findings
         passed = sum(finding.verdict == "pass" for finding in findings)
         # The id stands last, since it alone has no width that is known before all cases were run.
-        line = self._badge(verdict)
-        line.append(f"  {f'{passed}/{len(findings)}':>5}  {case_outcome.seconds:>5.1f} s  ", "dim")
-        line.append(case_outcome.id, "" if verdict == "pass" else "bold")
-        self._print(line)
+        numbers = f"  {f'{passed}/{len(findings)}':>5}  {case_outcome.seconds:>5.1f} s  "
+        identity = (case_outcome.id, "" if verdict == "pass" else "bold")
+        self._print(Text.assemble(self._badge(verdict), (numbers, "dim"), identity))
         for finding in findings:
             if finding.verdict in words.UNPROVEN:
                 self._print_finding(finding)
@@ -95,16 +94,21 @@ class Screen:
         mark = self._mark(result.verdict)
         self._print_prose(Text(f"{mark} {words.headline(result)}", _STYLES[result.verdict]))
         parts = [f"{number} {words.VERDICT_WORDS[verdict]}" for verdict, number in words.counts(result)]
-        self._print(Text("  " + ", ".join(parts) if parts else "", "dim"))
+        if len(parts) > 1:
+            self._print(Text(f"  {', '.join(parts)}", "dim"))
         for scenario in result.scenarios:
             if scenario.verdict in words.UNPROVEN:
                 self._print(Text())
-                self._print(Text.assemble((scenario.scenario, "bold")))
+                self._print_prose(Text.assemble((scenario.scenario, "bold"), f": {scenario.title}"))
                 self._print_prose(Text(scenario.explain), indent=2)
         self._print(Text())
         if folder is not None:
             self._print_labelled("Report", str(folder / "report.html"))
         self._print_labelled("Again", words.command(result))
+
+    def _shows_progress(self) -> bool:
+        """Tell whether a line can be drawn and taken away: FORCE_COLOR makes a log of CI a terminal to the console."""
+        return self._console.is_interactive and self._console.file.isatty() and not self._ascii
 
     def _print_finding(self, finding: Finding | CheckResult) -> None:
         self._print(Text.assemble("    ", (finding.check, _STYLES[finding.verdict])))
@@ -193,6 +197,8 @@ class _TallyColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Return the line as it is now."""
         counts = self._tally.words()
-        case = Text(self._tally.case, "bold")
-        case.truncate(max(self._console.width - self._BESIDE - len(counts) - 2, 8), overflow="ellipsis")
-        return Text.assemble(case, "  ", counts, no_wrap=True, overflow="ellipsis")
+        room = max(self._console.width - self._BESIDE - len(counts) - 2, 8)
+        case = self._tally.case
+        # The end of an id tells the cases of a scenario apart, so the beginning is what goes.
+        shown = case if len(case) <= room else f"…{case[1 - room :]}"
+        return Text.assemble((shown, "bold"), "  ", counts, no_wrap=True, overflow="ellipsis")

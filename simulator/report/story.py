@@ -43,6 +43,8 @@ from simulator.scenario.history import History
 
 _Key = tuple[str, ...]
 _COMMENTS_SHOWN = 3
+_WORTH_TELLING = 1.0
+"""Seconds from the first to the last event of a line from which on the line says how long it took."""
 
 # PS3.8 9.3.4, table 9-21: the first two fields of A-ASSOCIATE-RJ.
 _RESULTS = {1: "permanent", 2: "transient"}
@@ -85,7 +87,9 @@ def tell(history: History) -> list[tuple[float, str, str]]:
     told = []
     for line in _drawn_together(events):
         seconds = (moments[id(line[0])] - moments[id(events[0])]).total_seconds()
-        told.append((round(seconds, 3), line[0].observer, _sentence(line, names)))
+        took = (moments[id(line[-1])] - moments[id(line[0])]).total_seconds()
+        sentence = _sentence(line, names) + (f"; in {took:.1f} s" if took >= _WORTH_TELLING else "")
+        told.append((round(seconds, 3), line[0].observer, sentence))
     return told
 
 
@@ -129,6 +133,8 @@ def _ends(event: Event, key: _Key | None, other: _Key) -> bool:
     observer, study, kind = other[:3]
     if event.observer != observer or (key is not None and key[2] == kind):
         return False
+    if isinstance(event, StudyChanged) and event.state == "receiving" and kind == "taken":
+        return False  # The first instance opens the study, so this state is entered amid the instances.
     about = getattr(event, "study_instance_uid", None)
     return about is None or about == study
 
@@ -174,12 +180,12 @@ def _taken(events: Sequence[InstanceStored | InstanceRefused], study: str) -> st
 
 
 def _forwarded(events: Sequence[InstanceForwarded], study: str) -> str:
-    return "; ".join(_by_status(events, study, f"forwarded to {events[0].destination} and answered"))
+    return "; ".join(_by_status(events, study, f"forwarded to {events[0].destination}, answered"))
 
 
 def _arrived(events: Sequence[InstanceReceived], study: str) -> str:
     again = len(events) - len({event.sop_instance_uid for event in events})
-    sentence = "; ".join(_by_status(events, study, f"arrived from {events[0].calling_ae_title} and answered"))
+    sentence = "; ".join(_by_status(events, study, f"arrived from {events[0].calling_ae_title}, answered"))
     return f"{sentence} ({again} of them more than once)" if again else sentence
 
 
@@ -196,11 +202,11 @@ def _single(event: Event, names: _Names) -> str:
 
 @_single.register
 def _(event: CasePlanned, names: _Names) -> str:
+    orders = [f"{names.order(control_id)} is message {control_id}" for control_id in event.orders.values()]
     studies = [
-        f"{names.study(uid)} of {_instances(event.instances.get(name, 0))} is {uid}"
+        f"{names.study(uid)} is {uid} ({_instances(event.instances.get(name, 0))})"
         for name, uid in event.studies.items()
     ]
-    orders = [f"{names.orders[control_id]} is message {control_id}" for control_id in event.orders.values()]
     return "; ".join([f"planned from seed {event.seed}", *orders, *studies])
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from simulator.report.model import CaseResult, CheckResult, Result, ScenarioResult
+from simulator.report.model import Result, ScenarioResult
 from simulator.scenario.checks import VERDICTS, Verdict
 
 VERDICT_WORDS: dict[Verdict, str] = {
@@ -56,8 +55,8 @@ def value(content: Any) -> str:
         return "none"
     if isinstance(content, (list, tuple)) and all(isinstance(part, str) for part in content):
         return printable(", ".join(content))
-    if isinstance(content, dict) and all(isinstance(part, (str, int)) for part in content.values()):
-        return printable(", ".join(f"{key}: {part}" for key, part in content.items()))
+    if isinstance(content, dict) and all(type(part) is int for part in content.values()):
+        return printable(", ".join(f"{number} × {key}" for key, number in content.items()))
     return printable(json.dumps(content, ensure_ascii=False))
 
 
@@ -88,33 +87,26 @@ def count(number: int, singular: str) -> str:
 
 def headline(result: Result) -> str:
     """Return the verdict of a run as one sentence."""
-    total = sum(result.counts.values())
+    total = count(sum(result.counts.values()), "check")
     found = result.counts.get(result.verdict, 0)
     if result.verdict == "error":
-        where = f"in {found} of {count(total, 'check')}" if found else "nothing was checked"
-        return f"Error of the harness itself: {where}. It says nothing against the system under test."
+        if not found:
+            return "Error: nothing was checked, so nothing is proven."
+        return f"Error of the harness itself in {found} of {total}, not charged to the system under test."
     if result.verdict == "fail":
-        return f"Failed: {found} of {count(total, 'check')}."
+        return f"Failed: {found} of {total}."
     if result.verdict == "inconclusive":
-        return f"Inconclusive: nobody could see the answer to {found} of {count(total, 'check')}."
+        return f"Inconclusive: nobody could see the answer to {found} of {total}."
     passed = result.counts.get("pass", 0)
-    if passed == total:
-        return f"Passed: all of {count(total, 'check')}."
+    if passed == sum(result.counts.values()):
+        return f"Passed: all of {total}."
     rest = ", ".join(f"{n} {VERDICT_WORDS[v]}" for v, n in counts(result) if v != "pass")
-    return f"Passed: {passed} of {count(total, 'check')}; {rest}."
+    return f"Passed: {passed} of {total}; {rest}."
 
 
 def counts(result: Result) -> list[tuple[Verdict, int]]:
     """Return how many checks have each verdict, worst first, without the verdicts that none has."""
     return [(verdict, result.counts[verdict]) for verdict in VERDICTS if result.counts.get(verdict)]
-
-
-def unproven(scenario: ScenarioResult) -> Iterator[tuple[CaseResult, CheckResult]]:
-    """Yield every check of a scenario that somebody must look at, with its case."""
-    for case in scenario.cases:
-        for check in case.checks:
-            if check.verdict in UNPROVEN:
-                yield case, check
 
 
 def command(result: Result, scenario: ScenarioResult | None = None) -> str:

@@ -129,9 +129,9 @@ class _Judge:
         answers = [e for e in self._history.of(OrderAcknowledged) if e.message_control_id == control_id]
         lost = [e.problem for e in self._history.of(OrderFailed) if e.message_control_id == control_id]
         observed = answers[-1].code if answers else None
-        because = f"order {name} got no acknowledgement: {'; '.join(lost) or 'it was never sent'}"
+        because = f"{_called('order', name)} got no acknowledgement: {'; '.join(lost) or 'it was never sent'}"
         if answers:
-            because = f"order {name} was acknowledged {observed} {answers[-1].text}".strip()
+            because = f"{_called('order', name)} was acknowledged {observed} {answers[-1].text}".strip()
         yield _finding(f"wire.orders.{name}.acknowledgement", expected.acknowledgement, observed, because)
 
     def _answers(self, name: str, expected: AnswersExpectation) -> Iterator[Finding]:
@@ -140,8 +140,8 @@ class _Judge:
         answers = [e for e in self._history.of(StoreAnswered) if e.study_instance_uid == self._uid(name)]
         lost = [e for e in self._history.of(StoreFailed) if e.study_instance_uid == self._uid(name)]
         observed = dict(sorted(Counter(answer.status for answer in answers).items()))
-        words = ", ".join(f"{count} times {status}" for status, count in observed.items()) or "not at all"
-        because = f"C-STORE of study {name} was answered {words}"
+        words = ", ".join(f"{status} for {count}" for status, count in observed.items()) or "not at all"
+        because = f"C-STORE of {_called('study', name)} was answered {words}"
         comments = sorted({answer.error_comment for answer in answers if answer.error_comment})
         because += f" ({'; '.join(comments)})" if comments else ""
         because += f"; {len(lost)} instances got no answer: {lost[0].problem}" if lost else ""
@@ -169,17 +169,18 @@ class _Judge:
         }
         for key, value in expected.model_dump(mode="json", exclude_none=True).items():
             observed = seen[key]()
-            because = f"of study {name} the gateway says: {key} {_words(observed)}"
+            because = f"of {_called('study', name)} the gateway says: {key} {_words(observed)}"
             if key == "files":
-                because = f"in the gateway's folder lie {observed} instance files of study {name}"
+                because = f"instance files of {_called('study', name)} in the gateway's folder: {observed}"
             elif key in ("state", "reasons") and last is not None:
-                because = f"study {name} is {last.state}{': ' if last.reasons else ''}{', '.join(last.reasons)}"
+                because = f"{_called('study', name)} is {last.state}{': ' if last.reasons else ''}{', '.join(last.reasons)}"
             yield _finding(f"gateway.studies.{name}.{key}", value, observed, because, self._gateway_tells)
 
     def _process(self) -> Iterator[Finding]:
         """A gateway process that was started must also end cleanly, whatever the file says."""
         for ended in self._history.of(GatewayStopped):
-            because = f"the gateway process ended with code {ended.exit_code}; its log says why"
+            because = f"the gateway process ended with code {ended.exit_code}"
+            because += "; its log says why" if ended.exit_code else ""
             yield _finding("gateway.process.exit_code", 0, ended.exit_code, because)
 
     # --- downstream ----------------------------------------------------------------------------------
@@ -191,7 +192,7 @@ class _Judge:
         where = f"downstream.studies.{name}"
         if expected.instances is not None:
             count = len({event.sop_instance_uid for event in arrived})
-            because = f"{count} distinct instances of study {name} reached the remote SCP"
+            because = f"distinct instances of {_called('study', name)} that reached the remote SCP: {count}"
             yield _finding(f"{where}.instances", expected.instances, count, because)
         compared = {
             "pixel_data": (expected.pixel_data, "pixel_data_digest", "Pixel Data"),
@@ -223,6 +224,11 @@ def _finding(check: str, expected: Any, observed: Any, because: str, visible: bo
         because = "nobody could see this: the gateway is a real system without the simulator's HTTP API"
         return Finding(check, "inconclusive", expected, None, because)
     return Finding(check, "pass" if expected == observed else "fail", expected, observed, because)
+
+
+def _called(kind: str, name: str) -> str:
+    """Return how a sentence names a study or order: `the study` where the story has no other name for it."""
+    return f"the {kind}" if name == kind else f"{kind} {name}"
 
 
 def _words(value: Any) -> str:

@@ -34,7 +34,7 @@ STARTED = GatewayStarted(
 
 
 def case(then: dict[str, Any], when: list[dict[str, Any]] | None = None) -> Case:
-    given = {"orders": {"order": {}}, "studies": {"study": {}}}
+    given: dict[str, Any] = {"orders": {"order": {}}, "studies": {"study": {}}}
     return Case.model_validate({"given": given, "when": when or [{"store": "study"}], "then": then})
 
 

@@ -52,7 +52,12 @@ def test_a_wait_ends_with_the_event_that_settles_it() -> None:
     recorder = Recorder("a")
     seen: list[str] = []
     recorder.watch(lambda event: seen.append(type(event).__name__))
-    threading.Thread(target=lambda: [recorder.observe(event) for event in (ECHO, CHANGE)]).start()
+
+    def observe_both() -> None:
+        recorder.observe(ECHO)
+        recorder.observe(CHANGE)
+
+    threading.Thread(target=observe_both).start()
     assert recorder.wait_until(lambda: "StudyChanged" in seen, patience=10)
     assert recorder.history() == History("a", (ECHO, CHANGE))
 
