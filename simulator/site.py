@@ -114,7 +114,7 @@ class Site(_Strict):
 
     site: str = "default"
     gateway: Gateway = Gateway()
-    callers: Literal["any"] | tuple[Caller, ...] = "any"
+    callers: Literal["any"] | Annotated[tuple[Caller, ...], Field(min_length=1)] = "any"
     forwarding: Forwarding = Forwarding()
     unmatched: Literal["hold", "reject"] = "hold"
     image_limit: ImageLimit = ImageLimit()

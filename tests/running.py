@@ -32,9 +32,9 @@ def run(
     *,
     command: Sequence[str] = COMMAND,
     patience: float = 20.0,
-    seed: int = SEED,
+    site: Site | None = None,
 ) -> CaseOutcome:
-    settings = Settings(seed=seed, site=Site(), folder=folder, gateway_command=command, patience=patience)
+    settings = Settings(seed=SEED, site=site or Site(), folder=folder, gateway_command=command, patience=patience)
     return run_case(scenario, case, settings, Listener())
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator import resources, site
 from simulator.events import InstanceRefused, OrderAcknowledged, StoreAnswered
 from simulator.scenario import history
 from simulator.scenario.checks import check
@@ -78,3 +79,12 @@ def test_what_the_wire_says_is_what_the_gateway_says(tmp_path: Path) -> None:
         answers[refused.sop_instance_uid].error_comment == refused.error_comment == "more than 3 images in this study"
     )
     assert [a.code for a in outcome.history.of(OrderAcknowledged)] == ["AA"]
+
+
+@pytest.mark.parametrize("profile", ["strict", "imaging-centre"])
+@pytest.mark.parametrize("identity", ["matched[ORU^R01]", "unmatched[hkid]", "malformed-accession[lower-case]"])
+def test_scenarios_hold_at_other_sites_too(profile: str, identity: str, tmp_path: Path) -> None:
+    """A scenario pins the policies that it speaks of, and takes the rest from the site of the run."""
+    here = site.load(resources.folder("fixtures") / "sites" / f"{profile}.yaml")
+    outcome = running.run(*running.named(identity), tmp_path / "cases", site=here)
+    assert outcome.verdict == "pass", running.failures(outcome)

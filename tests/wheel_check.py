@@ -14,6 +14,8 @@ from pathlib import Path
 
 import jsonschema
 
+import simulator
+
 SIMULATE = Path(sys.executable).with_name("simulate")
 
 
@@ -29,8 +31,6 @@ def main() -> None:
     checkout = Path(__file__).resolve().parent.parent
     with tempfile.TemporaryDirectory() as empty:
         os.chdir(empty)
-        import simulator
-
         installed = Path(simulator.__file__).resolve()
         assert checkout / "simulator" not in installed.parents, f"{installed} is the source, not the wheel"
         names = [scenario["name"] for scenario in json.loads(run("list", "--json"))]
@@ -41,7 +41,7 @@ def main() -> None:
         assert result["verdict"] == "pass", result["verdict"]
         assert {path.name for path in Path("reports/latest").iterdir()} >= {"junit.xml", "report.html", "history.jsonl"}
         run("--scenario", "unmatchd", code=2)
-    print("the wheel works from an empty folder: 1 passed, 0 failed")
+    sys.stdout.write("the wheel works from an empty folder\n")
 
 
 if __name__ == "__main__":

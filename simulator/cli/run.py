@@ -44,13 +44,22 @@ def run(
         terminal.out.print(simulator.__version__)
         return
     if context.invoked_subcommand is not None:
-        if scenario or tag or everything:
-            raise UsageError(f"--scenario, --tag and --all do not go with `simulate {context.invoked_subcommand}`")
+        _refuse_options(context)
         return
     scenarios = _selected(scenario or [], tag or [], everything)
     name = _name(scenario or [], tag or [], everything)
     chosen_seed = secrets.randbits(32) if seed is None else seed
     raise typer.Exit(_perform(scenarios, name, chosen_seed, site, reports, as_json))
+
+
+def _refuse_options(context: typer.Context) -> None:
+    """Complain about options of a run before another command: it would not see them."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if given:
+        flags = ", ".join(option.opts[0] for option in context.command.params if option.name in given)
+        command = context.invoked_subcommand
+        raise UsageError(f"{flags} before `{command}` is for a run", f"options of {command} come after its name")
 
 
 def _selected(names: list[str], tags: list[str], everything: bool) -> list[Scenario]:
@@ -77,13 +86,14 @@ def _perform(
 ) -> int:
     """Run, judge and report; return the exit code."""
     from simulator import site as profile
+
+    site = profile.load(site_file) if site_file else profile.Site()
     from simulator.events import now
     from simulator.report import files, model, screen
     from simulator.scenario import history
     from simulator.scenario.run import Listener, Settings
     from simulator.scenario.run import run as run_scenarios
 
-    site = profile.load(site_file) if site_file else profile.Site()
     started, clock = now(), time.monotonic()
     try:
         folder = files.run_folder(reports, name, started)
@@ -91,10 +101,10 @@ def _perform(
         raise StartError(
             f"reports cannot be written to {reports}: {error.strerror}", "choose a --reports DIR"
         ) from error
-    face = screen.Screen(terminal.err if as_json else terminal.out)
-    face.start(name, seed, sum(len(scenario.cases) for scenario in scenarios))
     settings = Settings(seed=seed, site=site, folder=folder / "cases")
-    outcomes = run_scenarios(scenarios, settings, Listener(face.begun, face.seen, face.ended))
+    with screen.Screen(terminal.err if as_json else terminal.out) as face:
+        face.start(name, seed, sum(len(scenario.cases) for scenario in scenarios))
+        outcomes = run_scenarios(scenarios, settings, Listener(face.begun, face.seen, face.ended))
     result = model.result(name, started, time.monotonic() - clock, seed, site.site, outcomes)
     histories = [case.history for outcome in outcomes for case in outcome.cases]
     history.save(folder / "history.jsonl", histories, {"name": name, "seed": seed, "started": started})

@@ -87,7 +87,7 @@ def order_message(order: Order, message_type: str) -> PlannedOrder:
 
 def _order(seed: str, case: Case, name: str, site: Site) -> Order:
     modality = case.given.orders[name].modality
-    return orders.order(seed, people.person(seed), modality=modality, check_digit=site.accession.check_digit)
+    return orders.order(seed, people.person(seed), modality=modality, rules=site.accession_rules())
 
 
 def _planned_order(order: Order, message_type: str) -> PlannedOrder:

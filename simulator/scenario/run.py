@@ -186,7 +186,7 @@ class _Stage:
     def _modality(self) -> Modality:
         assert self._started is not None
         gateway = Address(self._started.ae_title, _LOOPBACK, self._started.dicom_port)
-        return Modality(MODALITY, gateway, self._recorder.observe)
+        return Modality(_calling_ae_title(self._plan.site), gateway, self._recorder.observe)
 
     def _send_order(self, name: str) -> None:
         assert self._started is not None
@@ -236,6 +236,11 @@ class _Tally:
             self.stored.setdefault(event.study_instance_uid, set()).add(event.sop_instance_uid)
         elif isinstance(event, InstanceReceived):
             self.arrived.setdefault(event.study_instance_uid, set()).add(event.sop_instance_uid)
+
+
+def _calling_ae_title(site: Site) -> str:
+    """Return an AE title that the site takes calls from."""
+    return MODALITY if site.callers == "any" else site.callers[0].ae_title
 
 
 def _on_free_ports(site: Site, remote_port: int) -> Site:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from simulator.rules.accession import AccessionNumber
+from simulator.rules.accession import AccessionNumber, AccessionRules
 from simulator.synthesis import draws
 from simulator.synthesis.people import Person
 from simulator.synthesis.uids import uid
 
 HOSPITAL: Final = "SYN"
-"""The hospital code of every synthetic accession number."""
+"""The hospital code of synthetic accession numbers, unless the site lists its own."""
 
 DEPARTMENTS: Final = {"CR": "XR", "DX": "XR", "IO": "XR", "HC": "XR"}
 """Department code by modality where it is not the modality's own two letters."""
@@ -33,6 +33,8 @@ PROCEDURES: Final = {
 _FIRST_DAY: Final = datetime(2023, 1, 1)  # naive on purpose: DICOM and HL7 times here carry no zone
 _MINUTES: Final = 3 * 365 * 24 * 60
 _CHECK_CHARACTERS: Final = string.ascii_uppercase  # the slide's example ends in a letter; lower case shows in it
+
+_ANY_CODES: Final = AccessionRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +58,24 @@ class Order:
     check_digit: str = "opaque"
 
 
-def order(seed: str, person: Person, *, modality: str = "CT", check_digit: str = "opaque") -> Order:
+def order(seed: str, person: Person, *, modality: str = "CT", rules: AccessionRules = _ANY_CODES) -> Order:
     """Return the order that belongs to `seed`, `person` and `modality`.
 
+    Its accession number follows `rules`: the check digit, and where the site has lists of codes a code of theirs
+    (the modality's own department where that is listed).
+
     Its time lies in 2023 to 2025 and comes from the seed, never from the clock; its year is the accession
-    number's. Raises ValueError for a modality that does not begin with two capital letters, and for an
-    unknown `check_digit`.
+    number's. Raises ValueError for a modality that does not begin with two capital letters.
     """
     key = ("order", seed, person.hkid, modality)
     ordered_at = _FIRST_DAY + timedelta(minutes=draws.number(_MINUTES, *key, "time"))
     running = draws.number(10**8, *key, "running")
     accession_number = AccessionNumber.compose(
-        HOSPITAL,
-        department(modality),
+        _listed(HOSPITAL, rules.hospital_codes),
+        _listed(department(modality), rules.department_codes),
         ordered_at.year % 100,
         running,
-        check_digit=check_digit,
+        check_digit=rules.check_digit,
         opaque_check=draws.choice(_CHECK_CHARACTERS, *key, "check"),
     )
     return Order(
@@ -84,7 +88,7 @@ def order(seed: str, person: Person, *, modality: str = "CT", check_digit: str =
         procedure=PROCEDURES.get(modality, modality),
         person=person,
         ordered_at=ordered_at.strftime("%Y%m%d%H%M%S"),
-        check_digit=check_digit,
+        check_digit=rules.check_digit,
     )
 
 
@@ -97,3 +101,8 @@ def department(modality: str) -> str:
     if len(code) != 2 or not set(code) <= set(string.ascii_uppercase):
         raise ValueError(f"no department code for modality {modality!r}; known: {', '.join(sorted(PROCEDURES))}")
     return code
+
+
+def _listed(code: str, listed: frozenset[str]) -> str:
+    """Return `code` where the site lists it or lists none, else the first that it lists."""
+    return code if not listed or code in listed else min(listed)

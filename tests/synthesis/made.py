@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 
+from simulator.rules.accession import AccessionRules
 from simulator.rules.sop_classes import SEED_IMAGE_CLASSES, SopClass, by_name
 from simulator.synthesis import orders, people, studies
 
@@ -23,8 +24,9 @@ seeds = st.text(max_size=12)
 keywords = [sop_class.keyword for sop_class in SEED_IMAGE_CLASSES]
 
 
-def an_order(seed: str = "tests", **options: str) -> orders.Order:
-    return orders.order(seed, people.person(seed), **options)
+def an_order(seed: str = "tests", modality: str = "CT", check_digit: str = "opaque") -> orders.Order:
+    rules = AccessionRules(check_digit=check_digit)
+    return orders.order(seed, people.person(seed), modality=modality, rules=rules)
 
 
 def a_study(

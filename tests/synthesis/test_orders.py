@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.rules import accession
+from simulator.rules.accession import AccessionRules
 from simulator.synthesis import orders, people
 from tests.synthesis.made import an_order, seeds, steady
 
@@ -56,6 +57,10 @@ def test_a_modality_without_a_department_is_refused(modality: str) -> None:
         an_order(modality=modality)
 
 
-def test_an_unknown_check_digit_is_refused() -> None:
-    with pytest.raises(ValueError, match="no-such"):
-        an_order(check_digit="no-such")
+def test_a_sites_codes_are_used_where_it_lists_them() -> None:
+    rules = AccessionRules(hospital_codes=frozenset(("ZZZ", "HKA")), department_codes=frozenset(("MR", "XR")))
+    person = people.person("tests")
+    for modality, department in (("MR", "MR"), ("CT", "MR")):
+        made = orders.order("tests", person, modality=modality, rules=rules)
+        assert made.accession_number[:5] == f"HKA{department}"
+        assert accession.inspect(made.accession_number, rules) == ()
