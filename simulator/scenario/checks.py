@@ -173,7 +173,8 @@ class _Judge:
             if key == "files":
                 because = f"instance files of {_called('study', name)} in the gateway's folder: {observed}"
             elif key in ("state", "reasons") and last is not None:
-                because = f"{_called('study', name)} is {last.state}{': ' if last.reasons else ''}{', '.join(last.reasons)}"
+                why = f": {', '.join(last.reasons)}" if last.reasons else ""
+                because = f"{_called('study', name)} is {last.state}{why}"
             yield _finding(f"gateway.studies.{name}.{key}", value, observed, because, self._gateway_tells)
 
     def _process(self) -> Iterator[Finding]:
