@@ -51,7 +51,7 @@ def validate(
         return model.model_validate(plain(content))
     except ValidationError as error:
         places = origins or [(content, ())]
-        problems = {_model_problem(model, file, content, places, details) for details in error.errors()}
+        problems = {_model_problem(model, file, content, places, details) for details in _own(error.errors())}
         raise LoadError(sorted(problems, key=lambda p: (p.line, p.column, p.message))) from error
 
 
@@ -133,6 +133,17 @@ def _model_problem(
     if details["type"] == "missing":
         return Problem(str(file), line, column, f"{name} is missing")
     return Problem(str(file), line, column, f"{name}: {_sentence(details)}", _expected(details))
+
+
+def _own(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Return the errors without `too_short` where the list is only short of the entries that are wrong."""
+    paths = [details["loc"] for details in errors]
+    return [
+        details
+        for details in errors
+        if details["type"] != "too_short"
+        or not any(path[: len(details["loc"])] == details["loc"] != path for path in paths)
+    ]
 
 
 def _sentence(details: ErrorDetails) -> str:

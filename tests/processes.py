@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import PeerError
+from simulator.synthesis.orders import Order
 from simulator.synthesis.studies import Study
 from simulator.wire.gateway_api import GatewayApi
 
@@ -39,7 +40,7 @@ def environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in _MISLEADING} | {"PYTHONPATH": str(ROOT)}
 
 
-def run(command: Sequence[str | Path], folder: Path, time_out: float = 60.0) -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[object], folder: Path, time_out: float = 60.0) -> subprocess.CompletedProcess[str]:
     """Run a command to its end in `folder`."""
     return subprocess.run(
         [str(part) for part in command],
@@ -60,7 +61,7 @@ def simulate(*arguments: str | Path, folder: Path) -> subprocess.CompletedProces
 
 
 @contextmanager
-def running(command: Sequence[str | Path], folder: Path, log: Path) -> Iterator[subprocess.Popen[str]]:
+def running(command: Sequence[object], folder: Path, log: Path) -> Iterator[subprocess.Popen[str]]:
     """Run a command in the background, its error stream in `log`; what is left of it at the end is killed."""
     with log.open("wb") as errors:
         process = subprocess.Popen(
@@ -107,6 +108,13 @@ def written(study: Study, folder: Path) -> list[Path]:
     for file, instance in zip(files, study.instances, strict=True):
         file.write_bytes(instance.part10())
     return files
+
+
+def order_options(order: Order) -> list[str]:
+    """Return the options by which `simulate order` sends this order's accession number and keys."""
+    person = order.person
+    keys = ["--hkid", person.hkid, "--name", person.name, "--birth-date", person.birth_date, "--sex", person.sex]
+    return ["--accession", order.accession_number, *keys]
 
 
 def free_port() -> int:
@@ -185,7 +193,7 @@ def gateway(folder: Path, **site: Any) -> Iterator[RunningGateway]:
     here = {**FREE_PORTS, **site.pop("gateway", {})}
     profile.write_text(json.dumps({"gateway": here, **site}), encoding="utf-8")
     ready.unlink(missing_ok=True)
-    options: list[str | Path] = ["--site", profile, "--data", folder / "data", "--ready-file", ready]
+    options = ["--site", profile, "--data", folder / "data", "--ready-file", ready]
     with running([*SIMULATE, "gateway", *options], folder, log) as process:
         told = json.loads(await_file(ready, process, log))
         yield RunningGateway(process=process, folder=folder, **told)
@@ -197,7 +205,7 @@ def gateway(folder: Path, **site: Any) -> Iterator[RunningGateway]:
 def remote(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
     """Run `simulate remote` on a free port: its process, its port, and where its files are written."""
     out = folder / "arrived"
-    command: list[str | Path] = [*SIMULATE, "remote", "--port", "0", "--out", out, *options]
+    command = [*SIMULATE, "remote", "--port", "0", "--out", out, *options]
     with running(command, folder, folder / "remote.log") as process:
         assert process.stdout is not None
         first = process.stdout.readline()

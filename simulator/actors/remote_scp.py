@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.actors.observation import Observe, observation
+from simulator.errors import StartError
 from simulator.events import InstanceReceived
 from simulator.wire import part10
 from simulator.wire.association import Acceptor, Context, Outgoing, Response, StoreRequest
@@ -36,7 +37,10 @@ class RemoteSCP:
     def start(self) -> int:
         """Listen, and return the port. Raises `StartError`."""
         if self._out is not None:
-            self._out.mkdir(parents=True, exist_ok=True)
+            try:
+                self._out.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StartError(f"files cannot be written to {self._out}: {error.strerror}") from error
         return self._acceptor.start()
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 from simulator.cli.app import app
 from simulator.cli.terminal import complain
@@ -16,6 +17,9 @@ def main() -> None:
     except SimulatorError as error:
         complain(error)
         sys.exit(exit_code(error))
+    except Exception:  # noqa: BLE001 - a mistake of ours must not look like a failed test
+        traceback.print_exc()
+        sys.exit(3)
 
 
 def exit_code(error: SimulatorError) -> int:

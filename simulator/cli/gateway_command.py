@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli import terminal
+from simulator.errors import StartError
 
 if TYPE_CHECKING:
     from simulator.gateway.server import Gateway
@@ -30,9 +31,11 @@ def command(
 ) -> None:
     """Run the reference gateway until SIGINT or SIGTERM."""
     from simulator import site as profile
+
+    here = profile.load(site) if site else profile.Site()
     from simulator.gateway.server import Gateway
 
-    serve(Gateway(profile.load(site) if site else profile.Site(), data), ready_file, data)
+    serve(Gateway(here, data), ready_file, data)
 
 
 def serve(gateway: Gateway, ready_file: Path | None, data: Path) -> None:
@@ -40,7 +43,18 @@ def serve(gateway: Gateway, ready_file: Path | None, data: Path) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for library in ("pynetdicom", "uvicorn"):  # the gateway says what matters, in its own words
         logging.getLogger(library).setLevel(logging.CRITICAL)
+    if ready_file is not None:
+        _clear(ready_file)
     asyncio.run(_serve(gateway, ready_file, data))
+
+
+def _clear(ready_file: Path) -> None:
+    """Take away what an earlier run left, so that the file means this one. Raises `StartError`."""
+    try:
+        ready_file.parent.mkdir(parents=True, exist_ok=True)
+        ready_file.unlink(missing_ok=True)
+    except OSError as error:
+        raise StartError(f"the ready file {ready_file} cannot be written: {error.strerror}") from error
 
 
 async def _serve(gateway: Gateway, ready_file: Path | None, data: Path) -> None:
@@ -58,9 +72,12 @@ async def _serve(gateway: Gateway, ready_file: Path | None, data: Path) -> None:
         if ready_file is not None:
             told.write(ready_file)
         host = gateway.site.gateway.host
-        terminal.out.print(f"DICOM  {told.ae_title}@{host}:{told.dicom_port}", soft_wrap=True)
-        terminal.out.print(f"HL7    {host}:{told.hl7_port} (MLLP)", soft_wrap=True)
-        terminal.out.print(f"HTTP   {told.http_url}/studies", soft_wrap=True)
-        terminal.out.print(f"Data   {data.resolve()}", soft_wrap=True)
+        for line in (
+            f"DICOM  {told.ae_title}@{host}:{told.dicom_port}",
+            f"HL7    {host}:{told.hl7_port} (MLLP)",
+            f"HTTP   {told.http_url}/studies",
+            f"Data   {data.resolve()}",
+        ):
+            terminal.out.print(line, soft_wrap=True, markup=False)
     announcement.cancel()
     await running

@@ -22,6 +22,7 @@ def command(
 
 def _scenarios(as_json: bool) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from simulator.scenario import load
     from simulator.scenario.plan import case_id
@@ -41,8 +42,8 @@ def _scenarios(as_json: bool) -> None:
     table = Table("Scenario", "Cases", "Level", "Tags", "What it shows", box=None, pad_edge=False)
     for scenario in scenarios:
         tags = " ".join(scenario.tags)
-        table.add_row(scenario.name, str(len(scenario.cases)), scenario.level, tags, scenario.title)
-    terminal.out.print(table)
+        table.add_row(scenario.name, str(len(scenario.cases)), scenario.level, tags, Text(scenario.title))
+    terminal.print_table(table)
 
 
 def _lies(as_json: bool) -> None:
@@ -56,4 +57,4 @@ def _lies(as_json: bool) -> None:
     table = Table("Lie", "About", "What it does", box=None, pad_edge=False)
     for lie in LIES.values():
         table.add_row(lie.name, lie.field, lie.explain)
-    terminal.out.print(table)
+    terminal.print_table(table)

@@ -23,9 +23,11 @@ def command(
 ) -> None:
     """Run a remote SCP until SIGINT or SIGTERM; prints a line for each instance."""
     from simulator.actors.remote_scp import RemoteSCP
+    from simulator.cli.arguments import check_ae_title
     from simulator.rules import sop_classes, transfer_syntaxes
     from simulator.wire.association import Context
 
+    check_ae_title(ae_title)
     taken = sop_classes.storage_classes(extended=True)
     contexts = [Context(sop_class.uid, transfer_syntaxes.ACCEPTED) for sop_class in taken]
     stop = threading.Event()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,9 +25,12 @@ def command(
 ) -> None:
     """Send DICOM files by C-STORE, over one association; exit 1 unless every one was stored."""
     from simulator.actors.modality import Modality
+    from simulator.cli.arguments import check_ae_title
     from simulator.events import to_record
     from simulator.wire.association import Address
 
+    check_ae_title(calling)
+    gateway = Address.parse(to)
     instances = _read(paths)
     events: list[Event] = []
     with _progress(len(instances), quiet=as_json) as advance:
@@ -34,7 +39,7 @@ def command(
             events.append(event)
             advance(event)
 
-        stored = Modality(calling, Address.parse(to), observe).store(instances)
+        stored = Modality(calling, gateway, observe).store(instances)
     if as_json:
         terminal.print_json({"sent": len(instances), "stored": stored, "events": [to_record(e) for e in events]})
     else:
@@ -54,7 +59,7 @@ def _read(paths: list[Path]) -> list[Outgoing]:
             mistakes.append(f"{path}: {'an empty folder' if path.is_dir() else 'no such file or folder'}")
         for file in files:
             try:
-                instances.append(part10.read(file.read_bytes()))
+                instances.append(_instance(part10.read(file.read_bytes())))
             except (NotDicom, OSError) as error:
                 if named:
                     mistakes.append(f"{file}: {error}")
@@ -65,23 +70,30 @@ def _read(paths: list[Path]) -> list[Outgoing]:
     return instances
 
 
-def _progress(total: int, *, quiet: bool):  # type: ignore[no-untyped-def]
-    """Return a context whose value is called with each event and moves a bar, on a terminal only."""
-    from contextlib import contextmanager
+def _instance(found: Outgoing) -> Outgoing:
+    if not found.data_set:
+        raise NotDicom("the file ends after its file meta information: there is no data set to send")
+    return found
 
+
+@contextmanager
+def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[Event], None]]:
+    """Give a function that is called with each event and moves a bar, on a terminal only."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from simulator.events import StoreAnswered, StoreFailed
 
-    @contextmanager
-    def bar():  # type: ignore[no-untyped-def]
-        columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        silent = quiet or not terminal.out.is_terminal
-        with Progress(*columns, console=terminal.out, transient=True, disable=silent) as progress:
-            task = progress.add_task("", total=total)
-            yield lambda event: progress.advance(task) if isinstance(event, (StoreAnswered, StoreFailed)) else None
+    columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=terminal.out, transient=True, disable=quiet or not terminal.out.is_terminal
+    ) as progress:
+        bar = progress.add_task("", total=total)
 
-    return bar()
+        def advance(event: Event) -> None:
+            if isinstance(event, (StoreAnswered, StoreFailed)):
+                progress.advance(bar)
+
+        yield advance
 
 
 def _tell(events: list[Event], total: int, stored: int, to: str) -> None:

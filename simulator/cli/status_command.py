@@ -56,18 +56,19 @@ def _from_folder(folder: Path) -> dict[str, Any]:
 
 def _show(studies: list[dict[str, Any]]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     if not studies:
         terminal.out.print("The gateway holds no study.")
         return
-    table = Table("Accession", "State", "Images", "Series", "Why", "Study Instance UID", box=None, pad_edge=False)
+    table = Table("Accession", "State", "Images", "Series", "Why", box=None, pad_edge=False)
+    table.add_column("Study Instance UID", overflow="fold")
     colours = {"forwarded": "green", "matched": "green", "rejected": "red", "failed": "red", "unmatched": "yellow"}
     for study in studies:
         state = study["state"]
         why = ", ".join([*study["reasons"], *(f"warning: {warning}" for warning in study["warnings"])])
-        accession = study["accession_number"] or "(none)"
+        # As text, never as markup: what stands in a data set may have brackets.
+        accession, uid = Text(study["accession_number"] or "(none)"), Text(study["study_instance_uid"])
         counts = (str(study["instances"]), str(study["series"]))
-        table.add_row(
-            accession, f"[{colours.get(state, 'default')}]{state}[/]", *counts, why, study["study_instance_uid"]
-        )
-    terminal.out.print(table)
+        table.add_row(accession, Text(state, colours.get(state, "default")), *counts, why, uid)
+    terminal.print_table(table)

@@ -6,12 +6,14 @@ import json
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from simulator.errors import LoadError, SimulatorError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+_UNBROKEN = 10_000
 
 
 def complain(error: SimulatorError) -> None:
@@ -21,6 +23,12 @@ def complain(error: SimulatorError) -> None:
         err.print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)
     if error.hint:
         err.print(Text.assemble(("  hint: ", "bold"), error.hint), soft_wrap=True)
+
+
+def print_table(table: Table) -> None:
+    """Print a table: fitted into a terminal; for a pipe or a file, each row whole on a line of its own."""
+    console = out if out.is_terminal else Console(highlight=False, width=_UNBROKEN)
+    console.print(table)
 
 
 def print_json(document: Any) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from ruamel.yaml.comments import CommentedMap
 
 from simulator import resources, strict_yaml
@@ -15,7 +14,7 @@ from simulator.errors import LoadError, Problem, UsageError
 from simulator.rules import sop_classes
 from simulator.scenario import requirements
 from simulator.scenario.model import Case, Scenario, Story
-from simulator.site import Site, merged, overridden
+from simulator.site import Site, merged
 from simulator.strict_yaml import Path_, nearest
 from simulator.synthesis.lies import LIES
 
@@ -180,13 +179,12 @@ def _sop_class_words(text: str) -> set[str]:
 
 
 def _site_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
+    below = [(document, (*prefix, "given", "site")) for document, prefix in origins]
+    content = merged(Site().model_dump(mode="json"), case.given.site)
     try:
-        overridden(Site(), case.given.site)
-    except ValidationError as error:
-        for details in error.errors():
-            path = ("given", "site", *details["loc"])
-            message = details["msg"].removeprefix("Value error, ")
-            yield _problem(file, origins, path, f"site: {'.'.join(map(str, details['loc']))}: {message}")
+        strict_yaml.validate(Site, content, file, below)
+    except LoadError as error:
+        yield from error.problems
 
 
 def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies: set[str]) -> Iterator[Problem]:

@@ -79,7 +79,12 @@ def test_a_good_story_loads(tmp_path: Path) -> None:
         (
             "given:\n",
             "given:\n  site: {unmatched: drop}\n",
-            "story.yaml:6:10: site: unmatched: Input should be 'hold' or 'reject'",
+            "story.yaml:6:10: unmatched: input should be 'hold' or 'reject'; found 'drop'",
+        ),
+        (
+            "given:\n",
+            "given:\n  site: {image_limit: {limt: 3}}\n",
+            "story.yaml:6:24: unknown key 'limt' (did you mean 'limit'?)",
         ),
         ("  - store: study\n", "", "story.yaml:13:7: no step stores study 'study'"),
     ],
@@ -96,6 +101,14 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines(tmp_path: Pat
     assert [problem.split(":")[1] for problem in problems(tmp_path, text)] == ["4", "14"]
     text = text.replace(", refused: many", "")
     assert [problem.split(":")[1] for problem in problems(tmp_path, text)] == ["4", "10", "14"]
+
+
+def test_a_list_is_not_called_too_short_for_what_is_wrong_in_it(tmp_path: Path) -> None:
+    found = problems(tmp_path, GOOD.replace("{order: order}", "{order: order, series: [{instanc: 2}]}"))
+    assert found == ["story.yaml:7:45: unknown key 'instanc' (did you mean 'instances'?)"]
+    found = problems(tmp_path, GOOD.replace("{order: order}", "{order: order, series: []}"))
+    assert len(found) == 1
+    assert found[0].startswith("story.yaml:7:35: given.studies.study.series: tuple should have at least 1 item")
 
 
 @pytest.mark.parametrize("then", ["then: {}\n", "then: {gateway: {studies: {study: {}}}}\n"])

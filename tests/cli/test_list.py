@@ -1,0 +1,108 @@
+"""`simulate list` and `simulate schema`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.cli import stories
+from tests.cli.schemas import schema
+from tests.processes import ROOT, simulate
+
+STORIES = sorted((ROOT / "scenarios").rglob("*.yaml"))
+SITES = sorted((ROOT / "fixtures" / "sites").glob("*.yaml"))
+
+
+def plain(file: Path) -> Any:
+    return YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+
+
+def test_list_has_every_scenario_on_a_line_of_its_own(tmp_path: Path) -> None:
+    done = simulate("list", folder=tmp_path)
+    assert done.returncode == 0
+    assert {line.split()[0] for line in done.stdout.splitlines()[1:]} == {file.stem for file in STORIES}
+    titles = {file.stem: plain(file)["title"] for file in STORIES}
+    for line in done.stdout.splitlines()[1:]:
+        assert line.rstrip().endswith(titles[line.split()[0]]), "a title is cut or folded"
+
+
+def test_list_as_json(tmp_path: Path) -> None:
+    done = simulate("list", "--json", folder=tmp_path)
+    assert done.returncode == 0
+    listed = {entry["name"]: entry for entry in json.loads(done.stdout)}
+    assert set(listed) == {file.stem for file in STORIES}
+    for file in STORIES:
+        entry, written = listed[file.stem], plain(file)
+        assert (entry["title"], entry["tags"]) == (written["title"], written["tags"])
+        assert Path(entry["file"]) == file
+        assert len(entry["cases"]) == len(set(entry["cases"])) > 0
+    assert listed["echo"]["cases"] == ["echo"]
+    assert listed["matched"]["cases"] == ["matched[ORM^O01]", "matched[OMI^O23]", "matched[ORU^R01]"]
+
+
+def test_a_folder_of_ones_own_wins(tmp_path: Path) -> None:
+    stories.write(tmp_path, ("title: A story of my own", 'title: "[red] A [/] story"'))
+    done = simulate("list", folder=tmp_path)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["Scenario", "mine"]
+    assert "[red] A [/] story" in done.stdout, "what a user wrote was taken for markup"
+
+
+def test_lies(tmp_path: Path) -> None:
+    listed = json.loads(simulate("list", "--lies", "--json", folder=tmp_path).stdout)
+    table = simulate("list", "--lies", folder=tmp_path).stdout.splitlines()[1:]
+    assert [line.split()[0] for line in table] == [lie["name"] for lie in listed]
+    told = {
+        lie for file in STORIES for row in rows(plain(file)) for lies in row.get("mutate", {}).values() for lie in lies
+    }
+    names = {lie["name"] for lie in listed}
+    assert {lie for lie in told if not lie.startswith("$")} <= names
+    assert {"another-hkid", "another-name", "another-birth-date", "another-sex", "unknown-accession"} <= names
+
+
+def rows(story: Any) -> list[Any]:
+    return [story, *(row for row in story.get("for_each", []) if isinstance(row, dict))]
+
+
+@pytest.mark.parametrize("subject", ["scenario", "site", "result", "status"])
+def test_every_schema_is_one_and_refuses_what_is_none(subject: str) -> None:
+    assert not schema(subject).is_valid({"nonesuch": 1})
+
+
+def test_the_scenario_schema_takes_every_file_of_the_catalogue() -> None:
+    validator = schema("scenario")
+    assert STORIES
+    for file in STORIES:
+        assert [error.message for error in validator.iter_errors(plain(file))] == [], file
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("tags: [own]", "tag: [own]"),
+        ("instances: 2}]", "instance: 2}]"),
+        ("instances: 2}]", "instances: two}]"),
+        ("store: study", "stor: study"),
+        ("unmatched", "unmatchd"),
+        ("explain: For a person.\n", ""),
+    ],
+    ids=lambda change: change[1],
+)
+def test_the_scenario_schema_shows_an_editor_the_mistake(change: tuple[str, str], tmp_path: Path) -> None:
+    validator = schema("scenario")
+    assert validator.is_valid(plain(stories.write(tmp_path)))
+    assert not validator.is_valid(plain(stories.write(tmp_path, change)))
+
+
+def test_the_site_schema() -> None:
+    validator = schema("site")
+    for file in SITES:
+        assert [error.message for error in validator.iter_errors(plain(file))] == [], file
+    assert validator.is_valid({})
+    assert validator.is_valid({"gateway": {"dicom_port": 0}, "callers": [{"ae_title": "CT1"}]})
+    assert not validator.is_valid({"gateway": {"dicom_prot": 0}})
+    assert not validator.is_valid({"callers": "all"})
+    assert not validator.is_valid({"unmatched": "holt"})

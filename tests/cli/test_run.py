@@ -1,0 +1,115 @@
+"""`simulate --scenario`: what it prints, what it writes, and its exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jsonschema
+
+from simulator.events import OrderAcknowledged, StoreAnswered
+from simulator.scenario import history
+from tests.cli import stories
+from tests.cli.schemas import schema
+from tests.processes import simulate
+
+
+def result(reports: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((reports / "latest" / "result.json").read_text(encoding="utf-8"))
+    jsonschema.validate(document, schema("result").schema)
+    return document
+
+
+def verdicts(document: dict[str, Any]) -> dict[str, str]:
+    cases = [case for scenario in document["scenarios"] for case in scenario["cases"]]
+    return {check["check"]: check["verdict"] for case in cases for check in case["checks"]}
+
+
+def sent(reports: Path) -> list[tuple[str, ...]]:
+    """Return the digests of every instance sent, and who was told of which order, from the saved history."""
+    _, cases = history.read(reports / "latest" / "history.jsonl")
+    stored = [
+        (case.case, e.sop_instance_uid, e.data_set_digest, e.pixel_data_digest)
+        for case in cases
+        for e in case.of(StoreAnswered)
+    ]
+    ordered = [
+        (case.case, e.accession_number, e.message_control_id) for case in cases for e in case.of(OrderAcknowledged)
+    ]
+    assert stored
+    assert ordered
+    return [*stored, *ordered]
+
+
+def test_a_run_that_passes_is_0_and_writes_every_report(tmp_path: Path) -> None:
+    done = simulate("--scenario", "echo", "--seed", "7", "--reports", "out", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == "seed 7"
+    assert "simulate --scenario echo --seed 7" in done.stdout
+
+    (folder,) = (path for path in (tmp_path / "out").iterdir() if path.name != "latest")
+    assert folder.name.endswith("Z-echo")
+    assert (tmp_path / "out" / "latest").resolve() == folder.resolve()
+    assert {"result.json", "junit.xml", "report.html", "history.jsonl"} <= {file.name for file in folder.iterdir()}
+
+    document = result(tmp_path / "out")
+    assert (document["verdict"], document["exit_code"], document["seed"]) == ("pass", 0, 7)
+    assert verdicts(document)["wire.echo.status"] == "pass"
+    assert sum(document["counts"].values()) == len(verdicts(document)) > 0
+    suites = ElementTree.parse(folder / "junit.xml").getroot()
+    assert (suites.get("failures"), suites.get("errors")) == ("0", "0")
+    assert int(suites.get("tests") or 0) > 0
+    assert simulate("--scenario", "echo", "--scenario", "ecko", "--reports", "out", folder=tmp_path).returncode == 2
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"latest", folder.name}, (
+        "nothing ran, but was reported"
+    )
+    header, cases = history.read(folder / "history.jsonl")
+    assert (header["name"], header["seed"], [case.case for case in cases]) == ("echo", 7, ["echo"])
+    assert 'http-equiv="refresh"' not in (page := (folder / "report.html").read_text(encoding="utf-8"))
+    assert "<html" in page
+    assert 'src="http' not in page, "the report is not self-contained"
+
+
+def test_json_alone_stands_on_stdout(tmp_path: Path) -> None:
+    done = simulate("--scenario", "echo", "--seed", "7", "--json", folder=tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == result(tmp_path / "reports")
+    assert done.stderr.splitlines()[0] == "seed 7"
+
+
+def test_a_new_run_has_a_seed_that_is_printed_and_enough_to_repeat_it(tmp_path: Path) -> None:
+    stories.write(tmp_path)
+    assert simulate("--scenario", "mine", "--reports", "first", folder=tmp_path).returncode == 0
+    seed = str(result(tmp_path / "first")["seed"])
+    again = simulate("--tag", "own", "--seed", seed, "--reports", "again", folder=tmp_path)
+    assert again.returncode == 0
+    assert again.stdout.splitlines()[0] == f"seed {seed}"
+    assert sent(tmp_path / "again") == sent(tmp_path / "first")
+
+
+def test_a_wrong_expectation_is_1_and_exactly_that_check_is_named(tmp_path: Path) -> None:
+    stories.write(tmp_path, ("state: unmatched, instances: 2}", "state: unmatched, instances: 1}"))
+    done = simulate("--scenario", "mine", folder=tmp_path)
+    assert done.returncode == 1
+    document = result(tmp_path / "reports")
+    assert (document["verdict"], document["exit_code"]) == ("fail", 1)
+    assert [c for c, verdict in verdicts(document).items() if verdict != "pass"] == ["gateway.studies.study.instances"]
+    (failed,) = (
+        check for case in document["scenarios"][0]["cases"] for check in case["checks"] if check["verdict"] == "fail"
+    )
+    assert (failed["expected"], failed["observed"]) == (1, 2)
+    assert "gateway.studies.study.instances" in done.stdout
+    assert "gateway.studies.study.state" not in done.stdout
+    suites = ElementTree.parse(tmp_path / "reports" / "latest" / "junit.xml").getroot()
+    assert (suites.get("failures"), suites.get("errors")) == ("1", "0")
+
+
+def test_a_site_profile_of_ones_own_holds_in_a_run(tmp_path: Path) -> None:
+    """Under a profile that rejects what is unmatched, the same story ends in another state."""
+    stories.write(tmp_path, ("state: unmatched, instances: 2}", "state: rejected}"))
+    (tmp_path / "site.yaml").write_text("site: strict\nunmatched: reject\n", encoding="utf-8")
+    done = simulate("--scenario", "mine", "--site", "site.yaml", folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert result(tmp_path / "reports")["site"] == "strict"
