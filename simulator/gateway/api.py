@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -65,8 +65,8 @@ def application(index: Index) -> Starlette:
     )
 
 
-def _lines(index: Index, after: int) -> Iterator[str]:
-    for number, record in index.follow(after):
+async def _lines(index: Index, after: int) -> AsyncIterator[str]:
+    async for number, record in index.follow(after):
         yield json.dumps({"sequence": number} | record) + "\n"
 
 

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Sequence
 
-from simulator.errors import ContextNotAccepted, PeerError
+from simulator.errors import ContextNotAccepted, NotDicom, PeerError
 from simulator.events import InstanceForwarded
 from simulator.gateway.index import Index, InstanceRow
 from simulator.gateway.store import Store
@@ -22,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Forwarder:
-    """Sends studies out of the store. `stop` ends the waits between tries; used from one thread at a time."""
+    """Sends studies out of the store; used from one thread at a time, but for `stop`."""
 
     def __init__(self, site: Site, index: Index, store: Store) -> None:
         self._site = site
@@ -31,39 +31,50 @@ class Forwarder:
         self._stopping = threading.Event()
 
     def stop(self) -> None:
-        """Give up waiting for destinations that failed."""
+        """Break off after the instance in hand, and wait for no destination any more."""
         self._stopping.set()
 
-    def forward(self, study_instance_uid: str) -> tuple[str, ...]:
-        """Send the study to every destination; return what failed, in words, empty when all was stored."""
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called: what failed since may have been given up, not refused."""
+        return self._stopping.is_set()
+
+    def forward(self, study_instance_uid: str, instances: Sequence[InstanceRow] | None = None) -> tuple[str, ...]:
+        """Send the study to every destination; return what failed, in words, empty when all was stored.
+
+        `instances`: those of the study that were decided upon, and no other is sent; None: all that are held now.
+        """
+        rows = self._index.instances(study_instance_uid) if instances is None else instances
         return tuple(
             problem
             for destination in self._site.forwarding.destinations
-            if (problem := self._deliver(study_instance_uid, destination))
+            if (problem := self._deliver(study_instance_uid, rows, destination))
         )
 
-    def _deliver(self, study_instance_uid: str, destination: Destination) -> str:
+    def _deliver(self, study_instance_uid: str, rows: Sequence[InstanceRow], destination: Destination) -> str:
         """Try the destination as often as the site says; return the last problem, empty when none is left."""
         problem = ""
         wait = self._site.forwarding.retry_after
         for attempt in range(self._site.forwarding.attempts):
             if attempt and self._stopping.wait(wait * 2 ** (attempt - 1)):
                 return problem
-            problem = self._send_missing(study_instance_uid, destination)
+            problem = self._send_missing(study_instance_uid, rows, destination)
             if not problem:
                 return ""
             _LOG.warning("forwarding %s to %s: %s", study_instance_uid, destination.ae_title, problem)
         return problem
 
-    def _send_missing(self, study_instance_uid: str, destination: Destination) -> str:
+    def _send_missing(self, study_instance_uid: str, rows: Sequence[InstanceRow], destination: Destination) -> str:
         delivered = self._index.delivered(study_instance_uid, destination.ae_title)
-        missing = [i for i in self._index.instances(study_instance_uid) if i.sop_instance_uid not in delivered]
+        missing = [row for row in rows if row.sop_instance_uid not in delivered]
         if not missing:
             return ""
         peer = Address(destination.ae_title, destination.host, destination.port)
         try:
             with Association.request(self._site.gateway.ae_title, peer, _contexts(missing)) as association:
-                failed = sum(not self._send(association, row, destination) for row in missing)
+                failed = sum(
+                    self._stopping.is_set() or not self._send(association, row, destination) for row in missing
+                )
         except PeerError as error:
             return str(error)
         return f"{failed} of {len(missing)} instances were not stored" if failed else ""
@@ -72,8 +83,8 @@ class Forwarder:
         """Send one instance; note and return whether the destination stored it (Bxxx counts as stored)."""
         try:
             response = association.store(part10.read(self._store.read(row.file)))
-        except ContextNotAccepted as error:
-            _LOG.warning("%s", error)
+        except (ContextNotAccepted, NotDicom, OSError) as error:
+            _LOG.warning("instance %s is not sent: %s", row.sop_instance_uid, error)
             return False
         event = InstanceForwarded(
             observer="gateway",

@@ -6,10 +6,11 @@ change and the event that tells of it are one transaction: nothing happens that 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,7 @@ class Index:
     def __init__(self, file: Path, *, read_only: bool = False) -> None:
         """Open the index, making it when it is new. Raises `StartError` when it cannot be used."""
         self._lock = threading.RLock()
-        self._grown = threading.Condition(self._lock)
+        self._followers: set[Callable[[], object]] = set()
         self._finished = False
         try:
             mode = "ro" if read_only else "rwc"
@@ -114,9 +115,9 @@ class Index:
 
     def finish(self) -> None:
         """Tell those who follow the events that no more will come."""
-        with self._grown:
+        with self._lock:
             self._finished = True
-            self._grown.notify_all()
+            self._tell_followers()
 
     def close(self) -> None:
         """Close the file; nothing may be asked afterwards."""
@@ -255,18 +256,33 @@ class Index:
         query = "SELECT sequence, record FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?"
         return tuple((row[0], json.loads(row[1])) for row in self._rows(query, after, limit))
 
-    def follow(self, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield events behind number `after` as they come, until the index is finished and all were told."""
-        while True:
-            with self._grown:
-                batch = self.events(after)
-                if not batch and self._finished:
+    async def follow(self, after: int = 0) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+        """Yield events behind number `after` as they come, until the index is finished and all were told.
+
+        No thread waits meanwhile, however many follow.
+        """
+        loop, grown = asyncio.get_running_loop(), asyncio.Event()
+
+        def follower() -> None:
+            loop.call_soon_threadsafe(grown.set)
+
+        with self._lock:
+            self._followers.add(follower)
+        try:
+            while True:
+                grown.clear()
+                finished = self._finished
+                batch = await asyncio.to_thread(self.events, after)
+                for number, record in batch:
+                    yield number, record
+                    after = number
+                if not batch and finished:
                     return
                 if not batch:
-                    self._grown.wait()
-                    continue
-            yield from batch
-            after = batch[-1][0]
+                    await grown.wait()
+        finally:
+            with self._lock:
+                self._followers.discard(follower)
 
     # --- inside --------------------------------------------------------------------------------------
 
@@ -287,7 +303,7 @@ class Index:
     @contextmanager
     def _transaction(self, events: Iterable[Event]) -> Iterator[None]:
         records = [(json.dumps(to_record(event)),) for event in events]
-        with self._grown:
+        with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -296,7 +312,11 @@ class Index:
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
-            self._grown.notify_all()
+            self._tell_followers()
+
+    def _tell_followers(self) -> None:
+        for follower in self._followers:
+            follower()
 
     def _put_study(self, study: StudyRow) -> None:
         values = (

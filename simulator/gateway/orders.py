@@ -7,6 +7,8 @@ version that is not supported).
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +26,8 @@ from simulator.wire.hl7_messages import Header, OrderMessage
 _NEW, _CHANGE = frozenset(("NW", "SC")), frozenset(("XO",))
 _CANCEL = frozenset(("CA", "OC"))
 _PRODUCTION_OR_TEST = frozenset("DPT")  # MSH-11, HL7 table 0103
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,11 @@ class Orders:
         taken = self._understand(raw, header)
         if isinstance(taken, _Refusal):
             return self._refuse(raw, header, taken)
-        self._keep(taken, raw)
+        try:
+            self._keep(taken, raw)
+        except sqlite3.Error as error:
+            _LOG.error("cannot keep message %s: %s", header.control_id, error)
+            return self._acknowledge(header, "AE", f"the order cannot be kept: {error}")
         return self._acknowledge(header, "AA", "")
 
     def refuse_garbage(self, raw: bytes) -> None:
@@ -97,17 +105,19 @@ class Orders:
         self._changed(number)
 
     def _refuse(self, raw: bytes, header: Header | None, refusal: _Refusal) -> bytes:
-        kept_as = self._store.keep_aside(raw, ".hl7", {"code": refusal.code, "why": refusal.text})
-        control_id = header.control_id if header else ""
-        self._index.add_event(
-            MessageRefused(
-                observer="gateway",
-                message_control_id=control_id,
-                code=refusal.code,
-                text=refusal.text,
-                kept_as=kept_as,
+        try:
+            kept_as = self._store.keep_aside(raw, ".hl7", {"code": refusal.code, "why": refusal.text})
+            self._index.add_event(
+                MessageRefused(
+                    observer="gateway",
+                    message_control_id=header.control_id if header else "",
+                    code=refusal.code,
+                    text=refusal.text,
+                    kept_as=kept_as,
+                )
             )
-        )
+        except (OSError, sqlite3.Error) as error:  # the answer stays the same
+            _LOG.error("cannot keep a refused message aside: %s", error)
         return self._acknowledge(header, refusal.code, refusal.text)
 
     @staticmethod

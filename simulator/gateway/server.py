@@ -10,8 +10,8 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import uvicorn
@@ -34,6 +34,7 @@ from simulator.wire.mllp import MllpListener
 _LOG = logging.getLogger(__name__)
 _LOOPBACK = "127.0.0.1"
 _OPEN_STATES = frozenset(("receiving", "matched", "forwarding"))
+_PATIENCE_WITH_READERS = 2  # seconds that a stop waits for who follows the events but does not read them
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Gateway:
         self.assembly = StudyQueue("assembly", self.decide, site.gateway.quiet_period)
         self.outbox = StudyQueue("outbox", self.forward)
         self._orders = Orders(site, self.index, self.store, self._order_changed)
-        self._taking = threading.Lock()
+        self._taking = threading.Lock()  # held while something is received or decided
 
     async def run(self, stop: asyncio.Event, ready: asyncio.Queue[Ready] | None = None) -> None:
         """Listen on every port until `stop` is set, then end cleanly.
@@ -75,17 +76,26 @@ class Gateway:
         here = self.site.gateway
         acceptor = self._acceptor()
         hl7 = MllpListener(here.host, here.hl7_port, self._orders.answer, self._orders.refuse_garbage)
-        http_socket = _listening(here.http_port)
-        http = _HttpServer(uvicorn.Config(api.application(self.index), log_config=None, lifespan="off"))
-        dicom_port = acceptor.start()
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.index.close)
+            http_socket = _listening(here.http_port)
+            undo.callback(http_socket.close)
+            # Before anybody can send: what is being received just now must not be taken for a leftover.
+            self._resume()
+            dicom_port = acceptor.start()
+            undo.callback(acceptor.stop)
             hl7_port = await hl7.start()
-        except StartError:
-            acceptor.stop()
-            raise
+            undo.pop_all()
+        http = _HttpServer(
+            uvicorn.Config(
+                api.application(self.index),
+                log_config=None,
+                lifespan="off",
+                timeout_graceful_shutdown=_PATIENCE_WITH_READERS,
+            )
+        )
         serving = asyncio.create_task(http.serve(sockets=[http_socket]))
         await http.listening.wait()
-        self._resume()
         self.assembly.start()
         self.outbox.start()
         if ready is not None:
@@ -125,8 +135,12 @@ class Gateway:
         events: list[Event] = [_stored(row)]
         study = self.index.study(row.study_instance_uid)
         changed = None
-        if study is None or study.state != "receiving":
+        if study is None:
             changed = StudyRow(row.study_instance_uid, row.keys.accession_number, "receiving")
+        elif study.state != "receiving":
+            # It stays under the number it first came with, and keeps its order until it is decided anew.
+            changed = replace(study, state="receiving", reasons=(), warnings=())
+        if changed is not None:
             events.append(_changed(changed, self.index.sizes(row.study_instance_uid)[0] + 1))
         self.index.add_instance(row, events, changed)
         self.assembly.postpone(row.study_instance_uid)
@@ -163,9 +177,11 @@ class Gateway:
 
     def decide(self, study_instance_uid: str) -> None:
         """Match a study that is complete, or that an order came for, and act on the outcome."""
-        study = pipeline.inspect(study_instance_uid, self.index)
-        verdict = self.policy(pipeline.match(study, self.site))
-        self._change(study_instance_uid, verdict)
+        # No instance and no order comes in between, or the verdict would be over what is no longer so.
+        with self._taking:
+            study = pipeline.inspect(study_instance_uid, self.index)
+            verdict = self.policy(pipeline.match(study, self.site))
+            self._change(study_instance_uid, verdict)
         if verdict.state == "matched" and self.site.forwarding.destinations:
             self.outbox.hasten(study_instance_uid)
 
@@ -175,18 +191,23 @@ class Gateway:
 
     def forward(self, study_instance_uid: str) -> None:
         """Send a matched study to its destinations."""
-        study = self.index.study(study_instance_uid)
-        if study is None or study.state != "matched":
-            return
-        self._change(study_instance_uid, Verdict("forwarding", (), study.warnings, study.order_accession))
-        problems = self.forwarder.forward(study_instance_uid)
+        with self._taking:
+            study = self.index.study(study_instance_uid)
+            if study is None or study.state != "matched":
+                return
+            decided = self.index.instances(study_instance_uid)
+            self._change(study_instance_uid, Verdict("forwarding", (), study.warnings, study.order_accession))
+        problems = self.forwarder.forward(study_instance_uid, decided)
         for problem in problems:
             _LOG.error("study %s is not forwarded: %s", study_instance_uid, problem)
+        if problems and self.forwarder.stopping:
+            return  # it stays `forwarding`, and the next start goes on with it
         # Instances that came meanwhile made the study `receiving` again, and it will be decided anew.
-        study = self.index.study(study_instance_uid)
-        if study is not None and study.state == "forwarding":
-            state = "failed" if problems else "forwarded"
-            self._change(study_instance_uid, Verdict(state, (), study.warnings, study.order_accession))
+        with self._taking:
+            study = self.index.study(study_instance_uid)
+            if study is not None and study.state == "forwarding":
+                state = "failed" if problems else "forwarded"
+                self._change(study_instance_uid, Verdict(state, (), study.warnings, study.order_accession))
 
     def _change(self, study_instance_uid: str, verdict: Verdict) -> None:
         study = self.index.study(study_instance_uid)
@@ -205,7 +226,9 @@ class Gateway:
             _LOG.info("study %s is %s %s", study_instance_uid, verdict.state, ", ".join(verdict.reasons))
 
     def _order_changed(self, accession_number: str) -> None:
-        for study in self.index.studies_under(accession_number):
+        with self._taking:  # a study that is being decided without this order is `unmatched` after that
+            studies = self.index.studies_under(accession_number)
+        for study in studies:
             if study.state == "unmatched":
                 self.assembly.hasten(study.study_instance_uid)
 
@@ -228,8 +251,11 @@ class Gateway:
             try:
                 found = part10.read(self.store.read(name))
                 head = header.read(found.data_set, found.transfer_syntax_uid)
-            except NotDicom as error:
+            except (NotDicom, OSError) as error:
                 _LOG.error("%s in the store is not an instance: %s", name, error)
+                continue
+            if self.index.instance(head.sop_instance_uid) is not None:
+                _LOG.error("%s in the store is a second file of instance %s", name, head.sop_instance_uid)
                 continue
             digest = data_set.digest(found.data_set)
             self._add(pipeline.row(head, found.transfer_syntax_uid, digest, name, ""))

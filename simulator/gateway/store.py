@@ -3,7 +3,8 @@
 Layout below the data folder::
 
     instances/<study>/<instance>.dcm    Part 10 files (PS3.10 chapter 7); both names are hexadecimal digests of UIDs
-    refused/<time>-<digest>.dcm|.hl7    what was refused, as it came, beside a .json that says why
+    refused/<time>-<digest>.dataset     what was refused, as it came (a data set, or .hl7 a message), beside a
+                                        .json that says why
     index.sqlite                        see `index`
 
 Nothing that stands in a data set ever becomes part of a path. A file appears under its final name only when
@@ -32,8 +33,9 @@ class Store:
         try:
             self._instances.mkdir(parents=True, exist_ok=True)
             self._refused.mkdir(exist_ok=True)
-            for rubbish in root.glob("*/**/*.part"):
-                rubbish.unlink()
+            for folder in (self._instances, self._refused):
+                for rubbish in folder.glob("**/*.part"):
+                    rubbish.unlink()
         except OSError as error:
             raise StartError(f"the data folder {root} cannot be used: {error.strerror}") from error
         if not os.access(root, os.W_OK):

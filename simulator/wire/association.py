@@ -13,6 +13,7 @@ parks the reactor once, for good, by a handshake that cannot be missed (see `_Pa
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import threading
 import time
@@ -27,7 +28,7 @@ from pydicom.uid import UID
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association as _LibraryAssociation
 from pynetdicom.dimse_primitives import C_ECHO, C_STORE
-from pynetdicom.pdu_primitives import A_ASSOCIATE
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.presentation import PresentationContext as _LibraryContext
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import register_uid
@@ -54,7 +55,9 @@ _config.LOG_HANDLER_LEVEL = "none"
 MAXIMUM_PDU = 131072
 VERIFICATION = "1.2.840.10008.1.1"
 _MAXIMUM_CONTEXTS = 128
+_AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")  # PS3.5 6.2
 _POLL_SECONDS = 0.05
+_ENDED_AT_ONCE = "{peer} ended the association as soon as it had accepted it"
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,7 +87,8 @@ class Address:
         """Return the address written `AET@HOST:PORT`. Raises `UsageError` for anything else."""
         ae_title, at, where = text.rpartition("@")
         host, colon, port = where.rpartition(":")
-        if not (at and colon and ae_title and host and port.isascii() and port.isdigit() and int(port) < 65536):
+        found = at and colon and host and port.isascii() and port.isdigit() and int(port) < 65536
+        if not found or not _AE_TITLE.fullmatch(ae_title) or not ae_title.strip():
             raise UsageError(f"{text!r} is not an address", "write AET@HOST:PORT, such as HAGATEWAY@127.0.0.1:11112")
         return cls(ae_title, host.strip("[]"), int(port))
 
@@ -169,7 +173,9 @@ class Association:
         self._library = _negotiated(ae, peer, contexts)
         self._parking_place = _ParkingPlace()
         self._library._reactor_checkpoint = self._parking_place
-        self._parking_place.wait_until_parked(time_outs.acse)
+        if not self._parking_place.wait_until_parked(self._library, time_outs.acse):
+            self._library.abort()
+            raise PeerAborted(_ENDED_AT_ONCE.format(peer=peer))
 
     @classmethod
     def request(
@@ -311,15 +317,23 @@ class _ParkingPlace(threading.Event):
         self._parked.set()
         return super().wait(timeout)
 
-    def wait_until_parked(self, seconds: float) -> None:
-        """Return once the reactor is parked. Raises `PeerAborted` when it ended instead."""
-        if not self._parked.wait(seconds):
-            raise PeerAborted("the association ended as soon as it was accepted")
+    def wait_until_parked(self, reactor: threading.Thread, seconds: float) -> bool:
+        """Return True once the reactor is parked, False when it ended instead."""
+        deadline = time.monotonic() + seconds
+        while not self._parked.wait(_POLL_SECONDS):
+            if not reactor.is_alive() or time.monotonic() > deadline:
+                return self._parked.is_set()
+        return True
 
 
 def _negotiated(ae: AE, peer: Address, contexts: Sequence[Context]) -> _LibraryAssociation:
     """Return an established association, or raise the `PeerError` that says why there is none."""
     seen: set[str] = set()
+    rejections: list[tuple[int, int, int]] = []
+
+    def received(event: evt.Event) -> None:
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            rejections.append(_taken_from(event.pdu))
 
     def connected(event: evt.Event) -> None:
         seen.add("connected")
@@ -332,13 +346,18 @@ def _negotiated(ae: AE, peer: Address, contexts: Sequence[Context]) -> _LibraryA
         contexts=[build_context(c.abstract_syntax_uid, list(c.transfer_syntax_uids)) for c in contexts],
         ae_title=peer.ae_title,
         max_pdu=MAXIMUM_PDU,
-        evt_handlers=[(evt.EVT_CONN_OPEN, connected), (evt.EVT_ACCEPTED, lambda _: seen.add("accepted"))],
+        evt_handlers=[
+            (evt.EVT_CONN_OPEN, connected),
+            (evt.EVT_PDU_RECV, received),
+            (evt.EVT_ACCEPTED, lambda _: seen.add("accepted")),
+        ],
     )
     if association.is_established:
         return association
-    answer = association.acceptor.primitive
-    if association.is_rejected and isinstance(answer, A_ASSOCIATE):
-        raise _refused(ae.ae_title, peer, answer)
+    if rejections:
+        raise _refused(ae.ae_title, peer, *rejections[0])
+    if association.accepted_contexts:
+        raise PeerAborted(_ENDED_AT_ONCE.format(peer=peer))
     if "accepted" in seen:
         names = ", ".join(sorted({UID(c.abstract_syntax_uid).name for c in contexts}))
         raise ContextNotAccepted(f"{peer} accepted the association but no presentation context for {names}")
@@ -349,8 +368,18 @@ def _negotiated(ae: AE, peer: Address, contexts: Sequence[Context]) -> _LibraryA
     raise PeerAborted(f"{peer} ended the connection instead of answering the association request")
 
 
-def _refused(calling_ae_title: str, peer: Address, answer: A_ASSOCIATE) -> PeerRefused:
-    result, source, reason = answer.result or 0, answer.result_source or 0, answer.diagnostic or 0
+def _taken_from(rejection: A_ASSOCIATE_RJ) -> tuple[int, int, int]:
+    """Return result, source and reason as received, and leave in the PDU what pynetdicom can bear.
+
+    At a value that the standard does not define its thread ends, and the association seems silent.
+    """
+    fields = int(rejection.result or 0), int(rejection.source or 0), int(rejection.reason_diagnostic or 0)
+    if fields[0] not in (1, 2) or fields[1:] not in _REJECT_REASONS:
+        rejection.result, rejection.source, rejection.reason_diagnostic = 1, 1, 1
+    return fields
+
+
+def _refused(calling_ae_title: str, peer: Address, result: int, source: int, reason: int) -> PeerRefused:
     kind = "permanently" if result == 1 else "for now"
     words = _REJECT_REASONS.get((source, reason), "a reason that the standard does not define")
     return PeerRefused(
@@ -396,6 +425,7 @@ class Acceptor:
         self._ae = AE(ae_title=ae_title)
         self._ae.require_called_aet = True
         self._ae.require_calling_aet = list(calling_ae_titles or ())
+        self._closed = calling_ae_titles is not None and not calling_ae_titles
         self._ae.maximum_pdu_size = MAXIMUM_PDU
         self._ae.maximum_associations = maximum_associations
         self._ae.add_supported_context(VERIFICATION, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
@@ -411,6 +441,8 @@ class Acceptor:
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_REJECTED, _log_rejection),
         ]
+        if self._closed:  # to pynetdicom an empty list of callers means any
+            handlers.append((evt.EVT_REQUESTED, _reject_caller))
         try:
             server = ThreadedAssociationServer(
                 self._ae, self._where, self._ae.ae_title, self._ae.supported_contexts, evt_handlers=handlers
@@ -458,8 +490,20 @@ class Acceptor:
         answer = Dataset()
         answer.Status = response.status
         if response.error_comment:
-            answer.ErrorComment = response.error_comment[:64]
+            answer.ErrorComment = _long_string(response.error_comment)
         return answer
+
+
+def _long_string(text: str) -> str:
+    """Return `text` as a value of VR LO in the default repertoire: 64 characters, no backslash (PS3.5 6.2)."""
+    return "".join("?" if not " " <= c <= "~" else "/" if c == "\\" else c for c in text[:64])
+
+
+def _reject_caller(event: evt.Event) -> None:
+    """Answer as pynetdicom answers an unknown caller: permanently, by the user, calling AE title not recognised."""
+    event.assoc.acse.send_reject(1, 1, 3)
+    evt.trigger(event.assoc, evt.EVT_REJECTED, {})
+    event.assoc.kill()
 
 
 def _log_rejection(event: evt.Event) -> None:

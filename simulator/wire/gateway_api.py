@@ -34,14 +34,25 @@ class GatewayApi:
         return document
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """Yield every event from the first on, until the gateway ends. Raises `PeerUnreachable`."""
+        """Yield every event from the first on, until the gateway ends.
+
+        Raises `PeerUnreachable`, or `HarnessError` for an answer that is none.
+        """
         quiet = httpx.Timeout(10.0, read=None)
         try:
             with httpx.stream("GET", f"{self._url}/events/stream", timeout=quiet, trust_env=False) as answer:
                 answer.raise_for_status()
                 for line in answer.iter_lines():
-                    record: dict[str, Any] = json.loads(line)
-                    del record["sequence"]
-                    yield record
+                    yield self._event(line)
+        except httpx.InvalidURL as error:
+            raise HarnessError(f"{self._url} is no gateway of this simulator: {error}") from error
         except httpx.HTTPError as error:
             raise PeerUnreachable(f"the gateway at {self._url} stopped telling its events ({error})") from error
+
+    def _event(self, line: str) -> dict[str, Any]:
+        try:
+            record: dict[str, Any] = json.loads(line)
+            del record["sequence"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise HarnessError(f"{self._url} is no gateway of this simulator: it told {line[:40]!r}") from error
+        return record

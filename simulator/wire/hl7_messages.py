@@ -178,8 +178,10 @@ def _parse(raw: bytes) -> hl7.Message:
     # The library takes the characters by their places, and stumbles over two that are the same.
     if separators is None or len(set(separators[2])) < len(separators[2]):
         raise Hl7ParseError(f"MSH-1 and MSH-2 do not say how the message is parted (found {lines[0][:9]!r})")
+    # It also loses a segment that has no field at all.
+    segments = (line if separators[1] in line else line + separators[1] for line in lines if line.strip())
     try:
-        return hl7.parse("\r".join(filter(str.strip, lines)))
+        return hl7.parse("\r".join(segments))
     except hl7.HL7Exception as error:
         raise Hl7ParseError(f"the message cannot be parsed: {error}") from error
 
@@ -236,7 +238,7 @@ def _unescaped(text: str, message: hl7.Message) -> str:
     Not the library's `unescape`: `extract_field` applies it by itself or not, as the field is parted or not.
     """
     _, field, repetition, component, part = message.separators
-    plain = {"F": field, "S": component, "T": part, "R": repetition, "E": message.esc, ".br": "\r"}
+    plain: dict[str, str] = {"F": field, "S": component, "T": part, "R": repetition, "E": message.esc, ".br": "\r"}
 
     def replacement(found: re.Match[str]) -> str:
         if data := _HEXADECIMAL.fullmatch(found[1]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from hl7.mllp import (
     HL7StreamReader,
@@ -13,10 +14,12 @@ from hl7.mllp import (
     open_hl7_connection,
     start_hl7_server,
 )
+from hl7.mllp.streams import CARRIAGE_RETURN, END_BLOCK, START_BLOCK
 
 from simulator.errors import PeerAborted, PeerSilent, PeerUnreachable, StartError
 
 LIMIT = 4 * 1024 * 1024
+_END = END_BLOCK + CARRIAGE_RETURN
 MessageService = Callable[[bytes], bytes]
 
 _LOG = logging.getLogger(__name__)
@@ -34,7 +37,7 @@ class MllpListener:
         self._on_message = on_message
         self._on_garbage = on_garbage
         self._server: asyncio.Server | None = None
-        self._writers: set[HL7StreamWriter] = set()
+        self._conversations: dict[asyncio.Task[None], HL7StreamWriter] = {}
 
     async def start(self) -> int:
         """Listen, and return the port. Raises `StartError` when the port cannot be had."""
@@ -49,35 +52,41 @@ class MllpListener:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Stop listening and close every connection."""
+        """Stop listening and cut every connection; a message in hand is dealt with to its end."""
         if self._server is not None:
             self._server.close()
-            for writer in tuple(self._writers):
-                writer.close()
+            conversations = dict(self._conversations)
+            for writer in conversations.values():
+                writer.transport.abort()
+            await asyncio.gather(*conversations, return_exceptions=True)
             await self._server.wait_closed()
 
     async def _converse(self, reader: HL7StreamReader, writer: HL7StreamWriter) -> None:
-        self._writers.add(writer)
+        conversation: Any = asyncio.current_task()
+        self._conversations[conversation] = writer
         try:
             await self._answer_blocks(reader, writer)
         except ConnectionError as error:
             _LOG.warning("an HL7 connection broke: %s", error)
         finally:
-            self._writers.discard(writer)
+            del self._conversations[conversation]
             writer.close()
 
     async def _answer_blocks(self, reader: HL7StreamReader, writer: HL7StreamWriter) -> None:
+        # Not the library's `readblock`: it throws away the bytes of what is no block.
         while True:
             try:
-                block = await reader.readblock()
+                block = await reader.readuntil(_END)
             except asyncio.IncompleteReadError as error:
-                if error.partial:
-                    await asyncio.to_thread(self._on_garbage, error.partial)
+                block = error.partial
+            except asyncio.LimitOverrunError as error:
+                block = await reader.read(error.consumed)
+            if not (block.startswith(START_BLOCK) and block.endswith(_END)):
+                if block:
+                    await asyncio.to_thread(self._on_garbage, block)
                 return
-            except (InvalidBlockError, ValueError) as error:
-                await asyncio.to_thread(self._on_garbage, str(error).encode())
-                return
-            writer.writeblock(await asyncio.to_thread(self._on_message, block))
+            message = block.removeprefix(START_BLOCK).removesuffix(_END)
+            writer.writeblock(await asyncio.to_thread(self._on_message, message))
             await writer.drain()
 
 
@@ -93,14 +102,17 @@ async def _exchange(host: str, port: int, message: bytes, time_out: float) -> by
     try:
         reader, writer = await asyncio.wait_for(open_hl7_connection(host, port, limit=LIMIT), time_out)
     except (OSError, TimeoutError) as error:
-        raise PeerUnreachable(f"no HL7 listener at {host}:{port} ({error or 'no answer'})") from error
+        raise PeerUnreachable(f"no HL7 listener at {host}:{port} ({str(error) or 'no answer'})") from error
     try:
-        writer.writeblock(message)
-        await writer.drain()
-        return bytes(await asyncio.wait_for(reader.readblock(), time_out))
+        async with asyncio.timeout(time_out):
+            writer.writeblock(message)
+            await writer.drain()
+            return bytes(await reader.readblock())
     except TimeoutError as error:
         raise PeerSilent(f"{host}:{port} sent no acknowledgement within {time_out:g} s") from error
-    except (ConnectionError, asyncio.IncompleteReadError, InvalidBlockError) as error:
+    except (ConnectionError, asyncio.IncompleteReadError) as error:
         raise PeerAborted(f"{host}:{port} closed the connection without a whole acknowledgement") from error
+    except (InvalidBlockError, ValueError) as error:
+        raise PeerAborted(f"{host}:{port} answered with bytes that are no MLLP block ({error})") from error
     finally:
-        writer.close()
+        writer.transport.abort()  # whatever was not sent by now never will be

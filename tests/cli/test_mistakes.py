@@ -15,7 +15,10 @@ MISTAKES = {
         ("instances: 2}]", "instance: 2}]"),
         "12:23: unknown key 'instance' (did you mean 'instances'?)",
     ),
-    "unknown key of the site": (("quiet_period", "quite_period"), "8:15: unknown key 'quite_period' (did you mean 'quiet_period'?)"),
+    "unknown key of the site": (
+        ("quiet_period", "quite_period"),
+        "8:15: unknown key 'quite_period' (did you mean 'quiet_period'?)",
+    ),
     "duplicate key": (("tags: [own]", "title: again"), '4:1: found duplicate key "title"'),
     "wrong type": (
         ("instances: 2}]", "instances: two}]"),

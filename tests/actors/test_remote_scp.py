@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+
+from simulator.actors.remote_scp import RemoteSCP
+from simulator.errors import PeerRefused, StartError
+from simulator.events import Event, InstanceReceived
+from simulator.wire import data_set
+from simulator.wire.association import Address, Association, Context, Outgoing, Response
+from tests.synthesis.made import CT, EXPLICIT, a_study
+from tests.wire.sockets import HOST, silent_peer
+
+CONTEXTS = [Context(CT.uid, (EXPLICIT,))]
+STUDY = a_study(instances=2)
+INSTANCES = [Outgoing(i.sop_class_uid, i.sop_instance_uid, i.transfer_syntax_uid, i.data_set) for i in STUDY.instances]
+
+
+@contextmanager
+def a_remote(out: Path | None = None) -> Iterator[tuple[Address, list[InstanceReceived]]]:
+    events: list[InstanceReceived] = []
+
+    def observe(event: Event) -> None:
+        assert isinstance(event, InstanceReceived)
+        events.append(event)
+
+    remote = RemoteSCP("PACS", HOST, 0, CONTEXTS, observe, out=out, observer="the-remote")
+    port = remote.start()
+    try:
+        yield Address("PACS", HOST, port), events
+    finally:
+        remote.stop()
+
+
+def send(address: Address, *instances: Outgoing) -> list[Response]:
+    with Association.request("GATEWAY", address, CONTEXTS) as association:
+        return [association.store(instance) for instance in instances]
+
+
+def test_what_arrives_is_told_with_its_digests() -> None:
+    with a_remote() as (address, events):
+        assert send(address, *INSTANCES) == [Response(0x0000)] * 2
+    for event, instance in zip(events, INSTANCES, strict=True):
+        assert (event.observer, event.calling_ae_title, event.status) == ("the-remote", "GATEWAY", "0000")
+        assert (event.sop_instance_uid, event.sop_class_uid) == (instance.sop_instance_uid, CT.uid)
+        assert (event.study_instance_uid, event.transfer_syntax_uid) == (STUDY.study_instance_uid, EXPLICIT)
+        assert event.data_set_digest == data_set.digest(instance.data_set)
+        assert event.pixel_data_digest == data_set.pixel_data_digest(instance.data_set, EXPLICIT)
+
+
+def test_files_are_written_that_others_can_read(tmp_path: Path) -> None:
+    out = tmp_path / "made" / "when needed"
+    with a_remote(out) as (address, _):
+        send(address, *INSTANCES, INSTANCES[0])
+    files = list(out.iterdir())
+    assert len(files) == 2
+    found = {str(read.SOPInstanceUID): file.read_bytes() for file in files for read in [dcmread(file)]}
+    for instance in INSTANCES:
+        assert found[instance.sop_instance_uid].endswith(instance.data_set)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_no_uid_becomes_a_path(tmp_path: Path) -> None:
+    out = tmp_path / "a" / "out"
+    with a_remote(out) as (address, _):
+        evil = Outgoing(CT.uid, "../../evil", EXPLICIT, INSTANCES[0].data_set)
+        assert send(address, evil) == [Response(0x0000)]
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == list(out.iterdir())
+
+
+def test_a_folder_that_is_gone_is_answered_as_such(tmp_path: Path) -> None:
+    with a_remote(tmp_path / "out") as (address, events):
+        shutil.rmtree(tmp_path / "out")
+        [answer] = send(address, INSTANCES[0])
+    assert answer == Response(0xA700, "cannot be written: No such file or directory")
+    assert events[0].status == "A700"
+
+
+def test_what_is_broken_is_taken_as_it_is() -> None:
+    cut = Outgoing(CT.uid, "1.2.3", EXPLICIT, INSTANCES[0].data_set[:-10])
+    with a_remote() as (address, events):
+        assert send(address, cut) == [Response(0x0000)]
+    assert (events[0].study_instance_uid, events[0].pixel_data_digest) == ("", "")
+    assert events[0].data_set_digest == data_set.digest(cut.data_set)
+
+
+def test_another_title_is_rejected() -> None:
+    with a_remote() as (address, events), pytest.raises(PeerRefused):
+        send(Address("OTHER", HOST, address.port), INSTANCES[0])
+    assert events == []
+
+
+def test_a_port_in_use_is_named() -> None:
+    with silent_peer() as port, pytest.raises(StartError, match=f"cannot listen on {HOST}:{port}"):
+        RemoteSCP("PACS", HOST, port, CONTEXTS, lambda _: None).start()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").write_bytes(b"")
+    with pytest.raises(StartError, match="cannot be written to"):
+        RemoteSCP("PACS", HOST, 0, CONTEXTS, lambda _: None, out=tmp_path / "out").start()
