@@ -13,8 +13,8 @@ from pathlib import Path
 from simulator import site as profile
 from simulator.cli.gateway_command import serve
 from simulator.gateway.index import InstanceRow
-from simulator.gateway.pipeline import Matched, Received, Unmatched, Verdict
 from simulator.gateway.server import Gateway
+from simulator.gateway.steps import Matched, Received, Unmatched, Verdict
 from simulator.site import Site
 from simulator.wire.association import Response, StoreRequest
 

@@ -119,20 +119,14 @@ def test_there_is_no_import_cycle() -> None:
         visit(module, ())
 
 
-def test_the_pipeline_tells_its_story_in_under_a_hundred_lines_of_code() -> None:
-    tree = ast.parse((PACKAGE / "gateway" / "pipeline.py").read_text(encoding="utf-8"))
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    assert [function.name for function in functions if function.name != "row"] == [
-        "receive",
-        "persist",
-        "inspect",
-        "match",
-        "policy",
-    ]
-    assert sum((function.end_lineno or 0) - function.lineno + 1 for function in functions) < 100
+def test_the_pipeline_tells_its_story_in_under_a_hundred_lines() -> None:
+    text = (PACKAGE / "gateway" / "pipeline.py").read_text(encoding="utf-8")
+    functions = [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    assert [name for name in functions if name != "row"] == ["receive", "persist", "inspect", "match", "policy"]
+    assert len(text.splitlines()) < 100
 
 
-# DESIGN: words that are another field's, as whole parts of a name.
+# Words that are another field's, as whole parts of a name.
 FOREIGN_WORDS = re.compile(r"(^|_)(manager|helper|helpers|utils|util|handler|job)($|_)|^client$|^server$", re.I)
 
 

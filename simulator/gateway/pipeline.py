@@ -8,88 +8,18 @@ so the order of the steps cannot be wrong; bad data is a value (`Refused`, `Unma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from simulator.gateway import header
 from simulator.gateway.header import Header
 from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.steps import Inspected, Matched, Received, Refused, Stored, Unmatched, Verdict
 from simulator.gateway.store import Store
 from simulator.rules import image_count, matching
-from simulator.rules.matching import OrderKeys, StudyKeys
 from simulator.site import Site
 from simulator.wire import data_set, part10
 from simulator.wire.association import Outgoing, Response, StoreRequest
 
 OUT_OF_RESOURCES = 0xA700  # PS3.4 B.2.3
 ALREADY_HELD_WITH_OTHER_CONTENT = 0xC001
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An instance that is whole and says who it is; `repeated` when the very same is held already."""
-
-    request: StoreRequest
-    header: Header
-    digest: str
-    repeated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An instance that is not taken: what the peer is told, and what could be read of it."""
-
-    request: StoreRequest
-    response: Response
-    header: Header | None
-    exceeds_image_limit: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An instance that lies in the store, complete under its final name; `row` is what the index gets."""
-
-    row: InstanceRow
-
-
-@dataclass(frozen=True, slots=True)
-class Inspected:
-    """A study as its instances describe it, and what stands under its accession number.
-
-    `exceeded`: an instance of it was refused because the study has as many images as the site takes.
-    """
-
-    study_instance_uid: str
-    keys: tuple[StudyKeys, ...]
-    instances: int
-    exceeded: bool
-    order: OrderKeys | None
-    accession_taken: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """A study that belongs to the order under its accession number."""
-
-    study: Inspected
-    order: OrderKeys
-
-
-@dataclass(frozen=True, slots=True)
-class Unmatched:
-    """A study that belongs to no order, and every reason why."""
-
-    study: Inspected
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of a study: its state, why, what to warn of, and the order that it matched."""
-
-    state: str
-    reasons: tuple[str, ...]
-    warnings: tuple[str, ...]
-    order_accession: str
 
 
 def receive(request: StoreRequest, site: Site, index: Index) -> Received | Refused:

@@ -22,7 +22,7 @@ from simulator.gateway import api, header, pipeline
 from simulator.gateway.forwarding import Forwarder
 from simulator.gateway.index import Index, InstanceRow, StudyRow
 from simulator.gateway.orders import Orders
-from simulator.gateway.pipeline import Matched, Received, Refused, Unmatched, Verdict
+from simulator.gateway.steps import Matched, Received, Refused, Unmatched, Verdict
 from simulator.gateway.store import Store
 from simulator.gateway.study_queue import StudyQueue
 from simulator.rules import image_count, transfer_syntaxes

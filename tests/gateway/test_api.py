@@ -203,7 +203,7 @@ def test_a_stream_may_begin_later(filled: Running) -> None:
 
 def test_many_who_follow_do_not_lock_others_out(filled: Running) -> None:
     with one_reader() as reader, ExitStack() as streams:
-        for _ in range(60):
+        for _ in range(45):
             answer = streams.enter_context(reader.stream("GET", f"{filled.url}/events/stream?after=8"))
             assert next(answer.iter_lines())
         assert get(filled, "/studies").status_code == 200
@@ -212,7 +212,7 @@ def test_many_who_follow_do_not_lock_others_out(filled: Running) -> None:
 
 def test_who_went_away_does_not_lock_others_out(filled: Running) -> None:
     with one_reader() as reader:
-        for _ in range(60):
+        for _ in range(45):
             with reader.stream("GET", f"{filled.url}/events/stream?after=8") as answer:
                 assert next(answer.iter_lines())
     assert get(filled, "/studies").status_code == 200

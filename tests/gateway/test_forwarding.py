@@ -13,7 +13,7 @@ import pytest
 from simulator.gateway import pipeline
 from simulator.gateway.forwarding import Forwarder
 from simulator.gateway.index import Index, StudyRow
-from simulator.gateway.pipeline import Received
+from simulator.gateway.steps import Received
 from simulator.gateway.store import Store
 from simulator.site import Site
 from simulator.synthesis.studies import Study

@@ -14,7 +14,7 @@ from pydicom import Dataset, dcmread
 from simulator.events import OrderReceived, StudyChanged
 from simulator.gateway import header, pipeline
 from simulator.gateway.index import Index, StudyRow
-from simulator.gateway.pipeline import Inspected, Matched, Received, Refused, Unmatched, Verdict
+from simulator.gateway.steps import Inspected, Matched, Received, Refused, Unmatched, Verdict
 from simulator.gateway.store import Store
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys, StudyKeys

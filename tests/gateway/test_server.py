@@ -17,8 +17,8 @@ from pydicom import dcmread
 
 from simulator.errors import ContextNotAccepted, PeerRefused, StartError
 from simulator.gateway.index import Index
-from simulator.gateway.pipeline import Matched, Unmatched, Verdict
 from simulator.gateway.server import Gateway, Ready
+from simulator.gateway.steps import Matched, Unmatched, Verdict
 from simulator.gateway.store import Store
 from simulator.rules.sop_classes import SEED_IMAGE_CLASSES, by_name
 from simulator.site import Site

@@ -54,9 +54,7 @@ def accession_numbers(draw: st.DrawFn, check_digit: str = "opaque") -> Accession
 @st.composite
 def respelled_hkid(draw: st.DrawFn, value: str) -> str:
     body, check = value[:-1], value[-1]
-    shown = draw(
-        st.sampled_from((f"{body}{check}", f"{body}({check})", f"{body[:-6]} {body[-6:]} ({check})"))
-    )
+    shown = draw(st.sampled_from((f"{body}{check}", f"{body}({check})", f"{body[:-6]} {body[-6:]} ({check})")))
     shown = draw(st.sampled_from(("", "HKID:", "HKID: "))) + shown
     shown = draw(st.sampled_from((shown, shown.lower())))
     return draw(paddings) + shown + draw(paddings)

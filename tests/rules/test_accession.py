@@ -160,9 +160,7 @@ def _mod_37_36(text: str) -> str:
 
 
 @pytest.mark.parametrize("check_digit", COMPUTED)
-@pytest.mark.parametrize(
-    "text", ["", SLIDE, SLIDE[:14], "XXXXR07000001-1", "xxxxr0700000101", "XXXXR070000010²"]
-)
+@pytest.mark.parametrize("text", ["", SLIDE, SLIDE[:14], "XXXXR07000001-1", "xxxxr0700000101", "XXXXR070000010²"])
 def test_a_check_digit_is_computed_over_fifteen_characters_only(check_digit: str, text: str) -> None:
     strategy = CHECK_DIGITS[check_digit]
     assert strategy is not None

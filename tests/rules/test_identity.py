@@ -100,17 +100,11 @@ def test_hkid(text: str, fault: str) -> None:
 def test_reasons_come_in_the_order_of_the_slide() -> None:
     assert identity.STEMS == ("hkid", "name", "birth-date", "sex")
     assert identity.inspect(MajorKeys("", "", "", "")) == tuple(f"{stem}.missing" for stem in identity.STEMS)
-    assert identity.inspect(MajorKeys("?", "\\", "?", "?")) == tuple(
-        f"{stem}.invalid" for stem in identity.STEMS
-    )
-    assert identity.compare(CHAN, MajorKeys("", "", "", "")) == tuple(
-        f"{stem}.mismatch" for stem in identity.STEMS
-    )
+    assert identity.inspect(MajorKeys("?", "\\", "?", "?")) == tuple(f"{stem}.invalid" for stem in identity.STEMS)
+    assert identity.compare(CHAN, MajorKeys("", "", "", "")) == tuple(f"{stem}.mismatch" for stem in identity.STEMS)
 
 
-@pytest.mark.parametrize(
-    "character", [chr(code) for code in (*range(0x20), 0x7F, 0x80, 0xA0, 0x3000)], ids=repr
-)
+@pytest.mark.parametrize("character", [chr(code) for code in (*range(0x20), 0x7F, 0x80, 0xA0, 0x3000)], ids=repr)
 def test_a_name_in_english_is_printable_ascii(character: str) -> None:
     assert identity.inspect(with_key(CHAN, "name", f"CHAN^TAI{character}MAN")) == ("name.invalid",)
 

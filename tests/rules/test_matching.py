@@ -46,11 +46,7 @@ def test_reasons_are_the_stable_ids() -> None:
         "accession.duplicate",
         "order.not-found",
         "order.cancelled",
-        *(
-            f"{k}.{f}"
-            for k in ("hkid", "name", "birth-date", "sex")
-            for f in ("missing", "invalid", "mismatch")
-        ),
+        *(f"{k}.{f}" for k in ("hkid", "name", "birth-date", "sex") for f in ("missing", "invalid", "mismatch")),
         "study.inconsistent",
         "image-count.exceeded",
     }

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from simulator.errors import (
     ContextNotAccepted,
     PeerAborted,
-    PeerError,
     PeerRefused,
     PeerSilent,
     PeerUnreachable,
@@ -403,22 +403,16 @@ def hangs_up_in_the_middle() -> None:
 
 
 def wants_to_release() -> None:
-    asked = threading.Event()
-
     def converse(connection: socket.socket) -> None:
-        connection.sendall(accept(connection, EXPLICIT_VR_LITTLE_ENDIAN))
-        connection.sendall(RELEASE_REQUEST)
-        asked.set()
+        connection.sendall(accept(connection, EXPLICIT_VR_LITTLE_ENDIAN) + RELEASE_REQUEST)
         while read_pdu(connection)[:1] not in (b"", b"\x07"):
             pass
 
-    with (
-        peer(converse) as port,
-        pytest.raises(PeerAborted),
-        request(Address("GATEWAY", HOST, port), time_outs=SHORT) as association,
-    ):
-        assert asked.wait(PATIENCE)
-        association.store(outgoing())
+    address = Address("GATEWAY", HOST, 0)
+    with peer(converse) as port:
+        association = request(replace(address, port=port))
+        with pytest.raises(PeerAborted):
+            association.store(outgoing())
 
 
 def rejects_the_request() -> None:
