@@ -10,8 +10,10 @@ from simulator.cli import terminal
 
 
 def command(
-    as_json: Annotated[bool, typer.Option("--json", help="For a machine.")] = False,
-    lies: Annotated[bool, typer.Option("--lies", help="List what a study can lie about, for `mutate`.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", metavar="", help="For a machine.")] = False,
+    lies: Annotated[
+        bool, typer.Option("--lies", metavar="", help="List what a study can lie about, for `mutate`.")
+    ] = False,
 ) -> None:
     """List the scenarios, or the lies that they can tell."""
     if lies:

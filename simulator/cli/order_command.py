@@ -32,7 +32,8 @@ def command(
     sex: Annotated[str | None, typer.Option("--sex", help="M, F or O.")] = None,
     modality: Annotated[str, typer.Option("--modality", help="Modality of the study that is ordered.")] = "CT",
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Makes the synthetic rest of the order. Default: a new one.")
+        int | None,
+        typer.Option("--seed", metavar="N", min=0, help="Makes the synthetic rest of the order. Default: a new one."),
     ] = None,
 ) -> None:
     """Send one order by MLLP and print its acknowledgement; what is not given is synthetic. Exit 1 unless AA."""

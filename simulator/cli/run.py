@@ -24,9 +24,10 @@ def run(
     tag: Annotated[
         list[str] | None, typer.Option("--tag", metavar="TAG", help="Run every scenario with this tag.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Run every scenario.")] = False,
+    everything: Annotated[bool, typer.Option("--all", metavar="", help="Run every scenario.")] = False,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Reproduce the bytes of an earlier run. Default: a new one.")
+        int | None,
+        typer.Option("--seed", metavar="N", min=0, help="Reproduce the bytes of an earlier run. Default: a new one."),
     ] = None,
     site: Annotated[
         Path | None, typer.Option("--site", metavar="FILE", help="Site profile. Default: the embedded one.")
@@ -34,8 +35,10 @@ def run(
     reports: Annotated[
         Path, typer.Option("--reports", metavar="DIR", help="Where the run's folder is written.")
     ] = Path("reports"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print result.json instead of the screen.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print result.json instead of the screen.")
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", metavar="", help="Print the version and exit.")] = False,
 ) -> None:
     """Run scenarios against the reference gateway."""
     if version:

@@ -21,7 +21,7 @@ def command(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="DICOM files, or folders of them.")],
     to: Annotated[str, typer.Option("--to", metavar="AET@HOST:PORT", help="The gateway, or any Storage SCP.")],
     calling: Annotated[str, typer.Option("--calling", metavar="AET", help="Calling AE title.")] = "MODALITY1",
-    as_json: Annotated[bool, typer.Option("--json", help="Print every answer as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print every answer as JSON.")] = False,
 ) -> None:
     """Send DICOM files by C-STORE, over one association; exit 1 unless every one was stored."""
     from simulator.actors.modality import Modality

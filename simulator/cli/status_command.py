@@ -21,7 +21,7 @@ def command(
         Path | None, typer.Option("--data", metavar="DIR", help="Read a gateway's folder instead, running or not.")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="For a machine; `simulate schema status` has its shape.")
+        bool, typer.Option("--json", metavar="", help="For a machine; `simulate schema status` has its shape.")
     ] = False,
 ) -> None:
     """Show every study that a gateway holds, with its state and reasons."""
