@@ -10,7 +10,8 @@ from simulator.actors.observation import Observe, observation
 from simulator.errors import StartError
 from simulator.events import InstanceReceived
 from simulator.wire import part10
-from simulator.wire.association import Acceptor, Context, Outgoing, Response, StoreRequest
+from simulator.wire.acceptor import Acceptor
+from simulator.wire.association import Context, Outgoing, Response, StoreRequest
 
 _OUT_OF_RESOURCES = 0xA700  # PS3.4 B.2.3
 

@@ -28,7 +28,8 @@ from simulator.gateway.study_queue import StudyQueue
 from simulator.rules import image_count, transfer_syntaxes
 from simulator.site import Site
 from simulator.wire import data_set, part10
-from simulator.wire.association import Acceptor, Context, Response, StoreRequest
+from simulator.wire.acceptor import Acceptor
+from simulator.wire.association import Context, Response, StoreRequest
 from simulator.wire.mllp import MllpListener
 
 _LOG = logging.getLogger(__name__)

@@ -1,8 +1,8 @@
-"""Associations, both ways: `Association` requests one as SCU, `Acceptor` accepts them as SCP.
+"""Associations that this side requests, as SCU, and what both sides of an association speak of.
 
-pynetdicom negotiates and serves; this module gives it what the project needs beside: the fields of a
-rejection instead of a flag, instances sent as the encoded bytes they are, both retired Hardcopy classes,
-`TCP_NODELAY` on both sides.
+pynetdicom negotiates and speaks the upper layer; this module gives it what the project needs beside: the fields
+of a rejection instead of a flag, instances sent as the encoded bytes they are, `TCP_NODELAY`. The other side is
+`acceptor`.
 
 Sending goes around pynetdicom's `send_c_store`. That method asks the association's reactor thread to pause for
 each message, and takes the reactor's word from the message before: a reactor that is just waking reads the
@@ -17,22 +17,18 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from types import TracebackType
-from typing import Any, cast
+from typing import cast
 
-from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association as _LibraryAssociation
 from pynetdicom.dimse_primitives import C_ECHO, C_STORE
 from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.presentation import PresentationContext as _LibraryContext
-from pynetdicom.service_class import StorageServiceClass
-from pynetdicom.sop_class import register_uid
-from pynetdicom.transport import ThreadedAssociationServer
 
 from simulator.errors import (
     ContextNotAccepted,
@@ -40,15 +36,9 @@ from simulator.errors import (
     PeerRefused,
     PeerSilent,
     PeerUnreachable,
-    StartError,
     UsageError,
 )
-from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 
-# pynetdicom knows no service for the two classes that PS3 retired in 2004, accepts their contexts all the same,
-# and then answers with an empty status.
-register_uid("1.2.840.10008.5.1.1.29", "HardcopyGrayscaleImageStorage", StorageServiceClass)
-register_uid("1.2.840.10008.5.1.1.30", "HardcopyColorImageStorage", StorageServiceClass)
 # Its standard logging decodes every PDU a second time; the project observes for itself.
 _config.LOG_HANDLER_LEVEL = "none"
 
@@ -337,7 +327,7 @@ def _negotiated(ae: AE, peer: Address, contexts: Sequence[Context]) -> _LibraryA
 
     def connected(event: evt.Event) -> None:
         seen.add("connected")
-        _send_without_delay(event)
+        send_without_delay(event)
 
     started = time.monotonic()
     association = ae.associate(
@@ -391,127 +381,8 @@ def _refused(calling_ae_title: str, peer: Address, result: int, source: int, rea
     )
 
 
-def _send_without_delay(event: evt.Event) -> None:
+def send_without_delay(event: evt.Event) -> None:
     """Turn Nagle's algorithm off: with it on, each small instance waits for a delayed TCP acknowledgement."""
     wrapped = event.assoc.dul.socket
     if wrapped is not None and wrapped.socket is not None:
         wrapped.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-StoreService = Callable[[StoreRequest], Response]
-
-
-class Acceptor:
-    """Listens for associations and serves Verification and Storage as SCP.
-
-    `on_store` is called in the association's thread for each C-STORE-RQ and its `Response` is what the peer
-    gets; a called AE title other than `ae_title`, or a calling one not in `calling_ae_titles` (None: any), is
-    rejected as PS3.8 9.3.4 says. Verification is accepted beside `contexts`.
-    """
-
-    def __init__(
-        self,
-        ae_title: str,
-        host: str,
-        port: int,
-        contexts: Sequence[Context],
-        on_store: StoreService,
-        *,
-        calling_ae_titles: Collection[str] | None = None,
-        maximum_associations: int = 100,
-    ) -> None:
-        self._on_store = on_store
-        self._where = (host, port)
-        self._ae = AE(ae_title=ae_title)
-        self._ae.require_called_aet = True
-        self._ae.require_calling_aet = list(calling_ae_titles or ())
-        self._closed = calling_ae_titles is not None and not calling_ae_titles
-        self._ae.maximum_pdu_size = MAXIMUM_PDU
-        self._ae.maximum_associations = maximum_associations
-        self._ae.add_supported_context(VERIFICATION, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
-        for context in contexts:
-            self._ae.add_supported_context(context.abstract_syntax_uid, list(context.transfer_syntax_uids))
-        self._server: ThreadedAssociationServer | None = None
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> int:
-        """Listen, and return the port (of interest when 0 was asked for). Raises `StartError`."""
-        handlers: list[Any] = [
-            (evt.EVT_CONN_OPEN, _send_without_delay),
-            (evt.EVT_C_STORE, self._store),
-            (evt.EVT_REJECTED, _log_rejection),
-        ]
-        if self._closed:  # to pynetdicom an empty list of callers means any
-            handlers.append((evt.EVT_REQUESTED, _reject_caller))
-        try:
-            server = ThreadedAssociationServer(
-                self._ae, self._where, self._ae.ae_title, self._ae.supported_contexts, evt_handlers=handlers
-            )
-        except OSError as error:
-            host, port = self._where
-            raise StartError(
-                f"cannot listen on {host}:{port}: {error.strerror or error}",
-                "another program uses the port, or the address is not this machine's; port 0 takes any free one",
-            ) from error
-        self._ae._servers.append(server)
-        self._thread = threading.Thread(
-            target=server.serve_forever,
-            args=(_POLL_SECONDS,),
-            name=f"acceptor-{self._ae.ae_title}",
-            daemon=True,
-        )
-        self._thread.start()
-        self._server = server
-        return int(server.server_address[1])
-
-    def stop(self) -> None:
-        """Stop listening and end the associations that are open."""
-        if self._server is not None and self._thread is not None:
-            self._ae.shutdown()
-            self._thread.join()
-            self._server = None
-
-    def _store(self, event: evt.Event) -> Dataset:
-        request: Any = event.request
-        context, association = event.context, event.assoc
-        asked: Any = association.requestor.primitive
-        response = self._on_store(
-            StoreRequest(
-                calling_ae_title=association.requestor.ae_title,
-                called_ae_title=str(asked.called_ae_title),
-                peer=str(association.requestor.address),
-                abstract_syntax_uid=str(context.abstract_syntax),
-                transfer_syntax_uid=str(context.transfer_syntax),
-                sop_class_uid=str(request.AffectedSOPClassUID),
-                sop_instance_uid=str(request.AffectedSOPInstanceUID),
-                data_set=request.DataSet.getvalue() if request.DataSet is not None else b"",
-            )
-        )
-        answer = Dataset()
-        answer.Status = response.status
-        if response.error_comment:
-            answer.ErrorComment = _long_string(response.error_comment)
-        return answer
-
-
-def _long_string(text: str) -> str:
-    """Return `text` as a value of VR LO in the default repertoire: 64 characters, no backslash (PS3.5 6.2)."""
-    return "".join("?" if not " " <= c <= "~" else "/" if c == "\\" else c for c in text[:64])
-
-
-def _reject_caller(event: evt.Event) -> None:
-    """Answer as pynetdicom answers an unknown caller: permanently, by the user, calling AE title not recognised."""
-    event.assoc.acse.send_reject(1, 1, 3)
-    evt.trigger(event.assoc, evt.EVT_REJECTED, {})
-    event.assoc.kill()
-
-
-def _log_rejection(event: evt.Event) -> None:
-    requestor = event.assoc.requestor
-    asked: Any = requestor.primitive
-    _LOG.warning(
-        "association rejected: %s at %s called %r; is the title right, and is the caller in the site profile?",
-        requestor.ae_title,
-        requestor.address,
-        asked.called_ae_title,
-    )

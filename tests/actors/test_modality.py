@@ -20,7 +20,8 @@ from simulator.events import (
 )
 from simulator.rules.sop_classes import by_name
 from simulator.wire import data_set
-from simulator.wire.association import Acceptor, Address, Context, Outgoing, Response, StoreRequest
+from simulator.wire.acceptor import Acceptor
+from simulator.wire.association import Address, Context, Outgoing, Response, StoreRequest
 from tests.synthesis.made import CT, EXPLICIT, a_study
 from tests.wire.pdus import ABORT, accept, read_pdu
 from tests.wire.sockets import HOST, closed_port, peer

@@ -19,7 +19,8 @@ from simulator.site import Site
 from simulator.synthesis.orders import Order
 from simulator.synthesis.studies import Instance, Study
 from simulator.wire import hl7_messages, mllp
-from simulator.wire.association import Acceptor, Address, Association, Context, Outgoing, Response, StoreRequest
+from simulator.wire.acceptor import Acceptor
+from simulator.wire.association import Address, Association, Context, Outgoing, Response, StoreRequest
 from simulator.wire.hl7_messages import Acknowledgement, OrderMessage
 from tests.synthesis.made import EXPLICIT
 from tests.wire.sockets import HOST, PATIENCE

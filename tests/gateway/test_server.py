@@ -23,16 +23,8 @@ from simulator.gateway.store import Store
 from simulator.rules.sop_classes import SEED_IMAGE_CLASSES, by_name
 from simulator.site import Site
 from simulator.synthesis.studies import Study
-from simulator.wire.association import (
-    VERIFICATION,
-    Acceptor,
-    Address,
-    Association,
-    Context,
-    Outgoing,
-    Response,
-    StoreRequest,
-)
+from simulator.wire.acceptor import Acceptor
+from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing, Response, StoreRequest
 from tests.gateway.made import (
     Running,
     Serving,

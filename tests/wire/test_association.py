@@ -21,9 +21,9 @@ from simulator.errors import (
     UsageError,
 )
 from simulator.rules.sop_classes import SEED_IMAGE_CLASSES, SopClass
+from simulator.wire.acceptor import Acceptor
 from simulator.wire.association import (
     VERIFICATION,
-    Acceptor,
     Address,
     Association,
     Context,
