@@ -559,3 +559,15 @@ def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="is not an address") as refused:
         Address.parse(text)
     assert "AET@HOST:PORT" in refused.value.hint
+
+
+def test_a_stop_hangs_up_on_a_peer_that_has_requested_nothing() -> None:
+    """Aborting there would end pynetdicom's thread with an error, which the test run counts as a failure."""
+    acceptor = Acceptor("GATEWAY", HOST, 0, [], lambda _: Response(0x0000))
+    with socket.create_connection((HOST, acceptor.start()), PATIENCE) as connection:
+        deadline = time.monotonic() + PATIENCE
+        while not any("AcceptorThread" in thread.name for thread in threading.enumerate()):
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.01)
+        acceptor.stop()
+        assert connection.recv(1) == b""
