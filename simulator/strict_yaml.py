@@ -32,6 +32,8 @@ def read(file: Path) -> CommentedMap:
         document = YAML(typ="rt", pure=True).load(text)
     except MarkedYAMLError as error:
         raise LoadError([_syntax_problem(file, error)]) from error
+    except RecursionError as error:
+        raise LoadError.of(file, "is nested too deeply to be read") from error
     except YAMLError as error:
         raise LoadError.of(file, f"is not YAML: {error}") from error
     if not isinstance(document, CommentedMap):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli import terminal
-from simulator.errors import StartError, UsageError
+from simulator.errors import HarnessError, StartError, UsageError
 
 if TYPE_CHECKING:
+    from simulator.report.screen import Screen
     from simulator.scenario.model import Scenario
+    from simulator.scenario.run import ScenarioOutcome, Settings
 
 
 def run(
@@ -91,11 +94,11 @@ def _perform(
     from simulator import site as profile
 
     site = profile.load(site_file) if site_file else profile.Site()
+    if site_file and site.site == profile.Site().site:
+        site = site.model_copy(update={"site": site_file.stem})  # a report must not take it for the default one
     from simulator.events import now
     from simulator.report import files, model, screen
-    from simulator.scenario import history
-    from simulator.scenario.run import Listener, Settings
-    from simulator.scenario.run import run as run_scenarios
+    from simulator.scenario.run import Settings
 
     started, clock = now(), time.monotonic()
     try:
@@ -107,13 +110,33 @@ def _perform(
     settings = Settings(seed=seed, site=site, folder=folder / "cases")
     with screen.Screen(terminal.err if as_json else terminal.out) as face:
         face.start(name, seed, sum(len(scenario.cases) for scenario in scenarios))
-        outcomes = run_scenarios(scenarios, settings, Listener(face.begun, face.seen, face.ended))
+        try:
+            outcomes = _run(scenarios, settings, face, folder / "history.jsonl", {"name": name, "started": started})
+        except KeyboardInterrupt:
+            raise HarnessError(
+                "interrupted: this run has no result", f"what was seen until then is in {folder / 'history.jsonl'}"
+            ) from None
     result = model.result(name, started, time.monotonic() - clock, seed, site.site, outcomes)
-    histories = [case.history for outcome in outcomes for case in outcome.cases]
-    history.save(folder / "history.jsonl", histories, {"name": name, "seed": seed, "started": started})
     files.write(folder, result)
     files.point_latest(reports, folder)
     face.end(result, folder)
     if as_json:
         terminal.print_json(result.model_dump(mode="json"))
     return result.exit_code
+
+
+def _run(
+    scenarios: list[Scenario], settings: Settings, face: Screen, history_file: Path, header: dict[str, str]
+) -> list[ScenarioOutcome]:
+    """Run the scenarios; each case's history is on disk when it ends. SIGTERM interrupts like Ctrl-C."""
+    from simulator.scenario import history
+    from simulator.scenario.run import CaseOutcome, Listener, run
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with history.Writer(history_file, header | {"seed": settings.seed}) as writer:
+
+        def ended(outcome: CaseOutcome) -> None:
+            writer.append(outcome.history)
+            face.ended(outcome)
+
+        return run(scenarios, settings, Listener(face.begun, face.seen, ended))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import Any
 
 from rich.console import Console
@@ -11,8 +13,18 @@ from rich.text import Text
 
 from simulator.errors import LoadError, SimulatorError
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+class _Terminal(Console):
+    """A console whose reader may leave (`| head`): what is done goes on, and the exit code stays true."""
+
+    def on_broken_pipe(self) -> None:
+        """Print no more, and leave nothing for the interpreter to fail on at its end."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+out = _Terminal(highlight=False)
+err = _Terminal(stderr=True, highlight=False)
 _UNBROKEN = 10_000
 
 
@@ -27,7 +39,7 @@ def complain(error: SimulatorError) -> None:
 
 def print_table(table: Table) -> None:
     """Print a table: fitted into a terminal; for a pipe or a file, each row whole on a line of its own."""
-    console = out if out.is_terminal else Console(highlight=False, width=_UNBROKEN)
+    console = out if out.is_terminal else _Terminal(highlight=False, width=_UNBROKEN)
     console.print(table)
 
 

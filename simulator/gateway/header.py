@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from simulator.errors import NotDicom
@@ -13,6 +14,9 @@ from simulator.wire.association import Response, StoreRequest
 # PS3.4 B.2.3
 DOES_NOT_MATCH_SOP_CLASS = 0xA900
 CANNOT_UNDERSTAND = 0xC000
+
+# PS3.5 9.1; a leading zero in a component is forbidden there too, but met, and harms nobody.
+_UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 
 _TAGS = frozenset(
     (
@@ -84,8 +88,14 @@ def _complaint(header: Header, request: StoreRequest) -> str:
             return f"{name} UID is not the one in the command"
     if request.sop_class_uid != request.abstract_syntax_uid:
         return "the SOP class is not that of the presentation context"
-    if not header.study_instance_uid:
-        return "(0020,000D) Study Instance UID is missing or empty"
-    if not header.series_instance_uid:
-        return "(0020,000E) Series Instance UID is missing or empty"
+    levels = (
+        ("(0020,000D) Study Instance UID", header.study_instance_uid),
+        ("(0020,000E) Series Instance UID", header.series_instance_uid),
+        ("(0008,0018) SOP Instance UID", header.sop_instance_uid),
+    )
+    for name, uid in levels:
+        if not uid:
+            return f"{name} is missing or empty"
+        if not _UID.fullmatch(uid):
+            return f"{name} is not a UID"
     return ""

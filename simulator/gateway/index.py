@@ -193,9 +193,16 @@ class Index:
         return tuple(StudyKeys(row[0], MajorKeys(*row[1:])) for row in self._rows(query, study_instance_uid))
 
     def matched_by_another(self, accession_number: str, study_instance_uid: str) -> bool:
-        """Tell whether another study has matched the order under this accession number."""
-        query = "SELECT 1 FROM study WHERE order_accession = ? AND study_instance_uid != ? LIMIT 1"
-        return bool(accession_number and self._rows(query, accession_number, study_instance_uid))
+        """Tell whether another study matched the order under this accession number, or was sent on under it."""
+        query = """
+            SELECT 1 FROM study AS other WHERE other.study_instance_uid != ?1 AND (
+                other.order_accession = ?2 OR other.accession_number = ?2 AND EXISTS (
+                    SELECT 1 FROM delivery JOIN instance USING (sop_instance_uid)
+                    WHERE instance.study_instance_uid = other.study_instance_uid
+                )
+            ) LIMIT 1
+        """
+        return bool(accession_number and self._rows(query, study_instance_uid, accession_number))
 
     def change_study(self, study: StudyRow, event: Event) -> None:
         """Write the study's new state together with the event that tells of it."""

@@ -101,7 +101,7 @@ class Orders:
             order_control=message.order_control,
         )
         order = OrderKeys(number, keys, cancelled=message.order_control in _CANCEL)
-        self._index.put_order(order, raw.decode("utf-8", "replace"), event)
+        self._index.put_order(order, raw.decode("latin-1"), event)  # a letter for each byte: nothing is lost
         self._changed(number)
 
     def _refuse(self, raw: bytes, header: Header | None, refusal: _Refusal) -> bytes:

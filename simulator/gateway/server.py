@@ -230,7 +230,7 @@ class Gateway:
         with self._taking:  # a study that is being decided without this order is `unmatched` after that
             studies = self.index.studies_under(accession_number)
         for study in studies:
-            if study.state == "unmatched":
+            if study.state in ("unmatched", "matched"):
                 self.assembly.hasten(study.study_instance_uid)
 
     # --- start and stop ------------------------------------------------------------------------------

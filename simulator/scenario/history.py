@@ -78,16 +78,41 @@ class Recorder:
         return self._grown.wait_for(lambda: len(self._events) > before, patience)
 
 
+class Writer:
+    """Writes histories as JSON lines while a run goes on: header, every event with its case, footer.
+
+    A context manager; the footer is written only when the run came to its end.
+    """
+
+    def __init__(self, file: Path, header: Mapping[str, Any]) -> None:
+        self._lines = file.open("w", encoding="utf-8")
+        self._count = 0
+        self._write({"history": FORMAT, **header})
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._write({"end": now(), "events": self._count})
+        self._lines.close()
+
+    def append(self, history: History) -> None:
+        """Write what was seen in one case."""
+        for event in history.events:
+            self._write({"case": history.case, **to_record(event)})
+        self._count += len(history.events)
+        self._lines.flush()
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        self._lines.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
 def save(file: Path, histories: Iterable[History], header: Mapping[str, Any]) -> None:
-    """Write histories as JSON lines: header, every event with its case, footer."""
-    with file.open("w", encoding="utf-8") as lines:
-        lines.write(json.dumps({"history": FORMAT, **header}) + "\n")
-        count = 0
+    """Write the histories of a run that came to its end."""
+    with Writer(file, header) as writer:
         for history in histories:
-            for event in history.events:
-                lines.write(json.dumps({"case": history.case, **to_record(event)}, ensure_ascii=False) + "\n")
-                count += 1
-        lines.write(json.dumps({"end": now(), "events": count}) + "\n")
+            writer.append(history)
 
 
 def read(file: Path) -> tuple[dict[str, Any], tuple[History, ...]]:

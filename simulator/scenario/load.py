@@ -24,7 +24,7 @@ _Origins = Sequence[tuple[CommentedMap, Path_]]
 
 def files() -> dict[str, Path]:
     """Return every scenario file by the scenario's name, which is the file's, in the order of their paths."""
-    found = sorted(resources.folder("scenarios").rglob("*.yaml"))
+    found = sorted(resources.folder("scenarios", "*.yaml").rglob("*.yaml"))
     return {file.stem: file for file in found}
 
 
@@ -32,7 +32,7 @@ def named(name: str) -> Scenario:
     """Return the scenario `name`. Raises `UsageError` with near misses, or `LoadError`."""
     known = files()
     if name not in known:
-        advice = nearest(name, known) or "`simulate list` shows them all"
+        advice = nearest(name, known) or f"looked in {resources.folder('scenarios', '*.yaml')}; see `simulate list`"
         raise UsageError(f"there is no scenario {name!r}", advice)
     return load(known[name])
 

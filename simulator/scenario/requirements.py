@@ -25,7 +25,7 @@ class Requirement:
 
 def register() -> dict[str, Requirement]:
     """Return all requirements by id, in the order of the file."""
-    return _read(resources.folder("fixtures") / FILE_NAME)
+    return _read(resources.folder("fixtures", FILE_NAME) / FILE_NAME)
 
 
 @cache

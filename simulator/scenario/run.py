@@ -150,7 +150,8 @@ class _Stage:
     def __enter__(self) -> _Stage:
         try:
             self._started = self._gateway.start()
-        except SimulatorError:
+        except BaseException:  # an interrupt too must leave no process behind
+            self._gateway.stop()
             self._remote.stop()
             raise
         return self

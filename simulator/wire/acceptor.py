@@ -77,7 +77,7 @@ class Acceptor:
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, send_without_delay),
             (evt.EVT_C_STORE, self._store),
-            (evt.EVT_REJECTED, _log_rejection),
+            (evt.EVT_REJECTED, self._log_rejection),
         ]
         if self._closed:  # to pynetdicom an empty list of callers means any
             handlers.append((evt.EVT_REQUESTED, _reject_caller))
@@ -110,6 +110,18 @@ class Acceptor:
             self._server = None
             for association in self._ae.active_associations:
                 _end(association)
+
+    def _log_rejection(self, event: evt.Event) -> None:
+        requestor = event.assoc.requestor
+        asked: Any = requestor.primitive
+        called, listed = str(asked.called_ae_title).strip(), self._ae.require_calling_aet
+        if called != self._ae.ae_title:
+            why = f"it called {called!r}, this is {self._ae.ae_title!r}"
+        elif self._closed or (listed and requestor.ae_title not in listed):
+            why = "the site profile does not name it among its callers"
+        else:
+            why = f"{self._ae.maximum_associations} associations are open already"
+        _LOG.warning("association of %s at %s rejected: %s", requestor.ae_title, requestor.address, why)
 
     def _store(self, event: evt.Event) -> Dataset:
         request: Any = event.request
@@ -156,14 +168,3 @@ def _reject_caller(event: evt.Event) -> None:
     event.assoc.acse.send_reject(1, 1, 3)
     evt.trigger(event.assoc, evt.EVT_REJECTED, {})
     event.assoc.kill()
-
-
-def _log_rejection(event: evt.Event) -> None:
-    requestor = event.assoc.requestor
-    asked: Any = requestor.primitive
-    _LOG.warning(
-        "association rejected: %s at %s called %r; is the title right, and is the caller in the site profile?",
-        requestor.ae_title,
-        requestor.address,
-        asked.called_ae_title,
-    )

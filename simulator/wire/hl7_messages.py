@@ -102,11 +102,14 @@ def read_header(raw: bytes) -> Header:
 
 
 def read_order(raw: bytes) -> OrderMessage:
-    """Return the order in `raw`. Raises `Hl7ParseError` when it is no HL7 message or a segment is missing."""
+    """Return the order in `raw`. Raises `Hl7ParseError` when it is no HL7 message, a segment is missing,
+    or it holds more than one order.
+    """
     message = _parse(raw)
     header = _header(message)
     if header.message_type not in VERSIONS:
         raise Hl7ParseError(f"MSH-9 is {header.message_type!r}; an order comes as {', '.join(VERSIONS)}")
+    _check_that_it_is_one_order(message, header.message_type)
     pid = _segment(message, "PID")
     numbers, at = (_segment(message, "OBR"), 2) if header.message_type == "ORU^R01" else (_segment(message, "ORC"), 2)
     return OrderMessage(
@@ -200,6 +203,8 @@ def _codec(raw: bytes) -> str:
 
 
 def _header(message: hl7.Message) -> Header:
+    if sum(str(segment[0]) == "MSH" for segment in message) > 1:
+        raise Hl7ParseError("the block holds more than one message (MSH)")
     msh = message.segment("MSH")
     return Header(
         sending_application=_field(message, msh, 3),
@@ -253,6 +258,15 @@ def _person_name(message: hl7.Message, pid: hl7.Segment) -> str:
     """Return PID-5 as a DICOM PN. XPN has suffix before prefix, PN has prefix before suffix (PS3.5 6.2.1.1)."""
     family, given, middle, suffix, prefix = (_field(message, pid, 5, component) for component in range(1, 6))
     return "^".join((family, given, middle, prefix, suffix)).rstrip("^")
+
+
+def _check_that_it_is_one_order(message: hl7.Message, message_type: str) -> None:
+    """Refuse a message about several orders or patients: taking the first alone would lose the others behind an AA."""
+    name, field = ("IPC", 1) if message_type == "OMI^O23" else ("OBR", 18)
+    numbers = {_field(message, segment, field) for segment in message if str(segment[0]) == name}
+    patients = sum(str(segment[0]) == "PID" for segment in message)
+    if len(numbers) > 1 or patients > 1:
+        raise Hl7ParseError("the message holds more than one order; send a message for each")
 
 
 def _procedure(message: hl7.Message, message_type: str) -> dict[str, str]:

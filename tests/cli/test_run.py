@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 from xml.etree import ElementTree
 
 import jsonschema
+import pytest
 
+from simulator.errors import HarnessError
 from simulator.events import OrderAcknowledged, StoreAnswered
 from simulator.scenario import history
 from tests.cli import stories
 from tests.cli.schemas import schema
-from tests.processes import simulate
+from tests.processes import DEADLINE, SIMULATE, environment, simulate
 
 
 def result(reports: Path) -> dict[str, Any]:
@@ -113,3 +119,52 @@ def test_a_site_profile_of_ones_own_holds_in_a_run(tmp_path: Path) -> None:
     done = simulate("--scenario", "mine", "--site", "site.yaml", folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert result(tmp_path / "reports")["site"] == "strict"
+
+
+def started(folder: Path) -> subprocess.Popen[str]:
+    """Start a run of several cases, and return it when its first case has begun."""
+    command = [*SIMULATE, "--scenario", "unmatched", "--seed", "7"]
+    process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=PIPE, stderr=PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "passed" in line:
+            return process
+    raise AssertionError("the run ended before its first case did")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_an_interrupted_run_keeps_what_it_saw_and_leaves_no_gateway(number: signal.Signals, tmp_path: Path) -> None:
+    process = started(tmp_path)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 3
+    assert "error: interrupted: this run has no result" in said
+    (folder,) = (tmp_path / "reports").iterdir()
+    assert not (folder / "result.json").exists()
+    with pytest.raises(HarnessError, match="no footer"):
+        history.read(folder / "history.jsonl")
+    assert '"case": "unmatched[hkid]"' in (folder / "history.jsonl").read_text(encoding="utf-8")
+    for ready in folder.rglob("ready.json"):
+        with pytest.raises(ProcessLookupError):
+            os.kill(json.loads(ready.read_text(encoding="utf-8"))["pid"], 0)
+
+
+def test_a_reader_that_leaves_changes_neither_the_run_nor_its_exit_code(tmp_path: Path) -> None:
+    command = [*SIMULATE, "--scenario", "echo", "--seed", "7"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=PIPE, stderr=PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "seed 7\n"
+    process.stdout.close()
+    assert process.wait(DEADLINE) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert result(tmp_path / "reports")["verdict"] == "pass"
+
+
+def test_a_report_names_the_profile_that_was_given_even_when_it_names_itself_by_default(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("gateway: {ae_title: MYGW}\n", encoding="utf-8")
+    done = simulate("--scenario", "echo", "--site", "mine.yaml", "--seed", "7", folder=tmp_path)
+    assert done.returncode == 0
+    assert result(tmp_path / "reports")["site"] == "mine"
+    assert "simulate --scenario echo --seed 7 --site FILE" in done.stdout

@@ -28,7 +28,7 @@ SITE_MISTAKES = [
         (("--seed", "7"), "nothing is selected"),
         (("--tag", "nonesuch"), "no scenario has the tag nonesuch"),
         (("--scenario", "ecko"), "there is no scenario 'ecko'\n  hint: did you mean 'echo'?"),
-        (("--scenario", "zzzzzzzz"), "`simulate list` shows them all"),
+        (("--scenario", "zzzzzzzz"), "see `simulate list`"),
         (("--scenario", "echo", "--scenario", "ecko"), "there is no scenario 'ecko'"),
         (("--scenario",), "requires an argument"),
         (("--scenario", "echo", "--seed", "-1"), "--seed"),

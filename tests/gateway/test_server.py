@@ -193,6 +193,31 @@ def test_a_second_study_under_the_same_number_is_a_duplicate(tmp_path: Path) -> 
         assert gateway.await_state(second, "unmatched")["reasons"] == ["accession.duplicate"]
 
 
+def test_a_number_that_was_sent_on_under_stays_taken(tmp_path: Path) -> None:
+    """Even when the first study does not match any more: the destination holds a study under that number."""
+    second = a_study("second", lies=truth_of(STUDY))
+    stranger = outgoing(STUDY.instances[2])
+    name = ORDER.person.name.encode()
+    stranger = replace(stranger, data_set=stranger.data_set.replace(name, name[:-1] + b"?"))
+    with remote() as (_, port), running(tmp_path, a_site(forwarding={"destinations": [to(port)]})) as gateway:
+        gateway.order(a_message(ORDER))
+        gateway.store(*STUDY.instances[:2])
+        gateway.await_state(STUDY, "forwarded")
+        gateway.send([stranger])
+        assert gateway.await_state(STUDY, "unmatched")["reasons"] == ["study.inconsistent"]
+        gateway.store(*second.instances)
+        assert gateway.await_state(second, "unmatched")["reasons"] == ["accession.duplicate"]
+
+
+def test_a_cancelled_order_takes_back_a_study_that_was_not_sent_on(tmp_path: Path) -> None:
+    with running(tmp_path) as gateway:
+        gateway.order(a_message(ORDER))
+        gateway.store(*STUDY.instances)
+        gateway.await_state(STUDY, "matched")
+        gateway.order(a_message(ORDER, order_control="CA"))
+        assert gateway.await_state(STUDY, "unmatched")["reasons"] == ["order.cancelled"]
+
+
 def test_a_study_that_receives_again_keeps_its_order_from_others(tmp_path: Path) -> None:
     second = a_study("second", lies=truth_of(STUDY))
     with running(tmp_path) as gateway:
@@ -283,13 +308,15 @@ def test_a_uid_that_is_a_path_harms_nothing(tmp_path: Path) -> None:
         answers = gateway.send(
             [replace(true, sop_instance_uid=evil_uid), replace(true, sop_instance_uid=evil_uid, data_set=in_data_set)]
         )
-        assert [answer.status for answer in answers] == [0xA900, 0]
-        assert gateway.index.instance(evil_uid) is not None
+        assert [answer.status for answer in answers] == [0xA900, 0xA900]
+        assert answers[1].error_comment == "(0008,0018) SOP Instance UID is not a UID"
+        assert gateway.index.instance(evil_uid) is None
     assert not list(tmp_path.rglob("*evil*"))
     assert {file.name for file in (tmp_path / "a").rglob("*") if not file.is_relative_to(tmp_path / "a/b/data")} == {
         "b"
     }
-    assert len(held_files(tmp_path / "a" / "b" / "data")) == 1
+    assert held_files(tmp_path / "a" / "b" / "data") == []
+    assert len(list((tmp_path / "a" / "b" / "data" / "refused").glob("*.dataset"))) == 2
 
 
 def test_the_same_again_is_a_success_and_other_content_is_not(tmp_path: Path) -> None:

@@ -203,3 +203,18 @@ def test_the_whole_catalogue_loads_and_verifies_known_requirements() -> None:
     unexplained = [r.id for r in register.values() if r.id not in verified and not r.why_not_tested]
     assert unexplained == []
     assert [r.id for r in register.values() if r.id in verified and r.why_not_tested] == []
+
+
+@pytest.mark.parametrize("name", ["fixtures", "scenarios"])
+def test_a_folder_of_another_kind_where_the_command_is_run_does_no_harm(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "users.json").write_text("{}", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert load.named("echo").name == "echo"
+    assert "MAT-1" in requirements.register()
+
+
+def test_a_file_that_is_nested_too_deeply_is_a_mistake_in_the_file(tmp_path: Path) -> None:
+    assert problems(tmp_path, "scenario: " + "[" * 3000) == ["story.yaml: is nested too deeply to be read"]

@@ -386,3 +386,15 @@ def test_the_text_of_an_acknowledgement_may_stand_in_err() -> None:
 def test_an_order_is_no_acknowledgement() -> None:
     with pytest.raises(Hl7ParseError, match="segment MSA is missing"):
         hl7_messages.read_acknowledgement(joined(*MESSAGE))
+
+
+@pytest.mark.parametrize("message_type", list(hl7_messages.VERSIONS))
+def test_a_message_about_two_orders_is_refused_and_not_half_read(message_type: str) -> None:
+    one = replace(ORDER, message_type=message_type, version=hl7_messages.VERSIONS[message_type])
+    first = hl7_messages.build_order(one, SENT_AT)
+    second = hl7_messages.build_order(replace(one, accession_number="SYNCT2500000102H"), SENT_AT)
+    order_of_second = second[second.index(b"OBR" if message_type == "ORU^R01" else b"ORC") :]
+    with pytest.raises(Hl7ParseError, match="more than one order"):
+        hl7_messages.read_order(first + order_of_second)
+    with pytest.raises(Hl7ParseError, match="more than one message"):
+        hl7_messages.read_header(first + second)
