@@ -59,35 +59,27 @@ def validate(
 
 def place(origins: Sequence[tuple[CommentedMap, Path_]], path: Path_) -> tuple[int, int]:
     """Return line and column (from 1) of `path` in the first origin that has all of it, else of the nearest part."""
-    found = [(_depth(document, (*prefix, *path)) - len(prefix), document, prefix) for document, prefix in origins]
-    _, document, prefix = max(found, key=lambda entry: entry[0])
-    return position(document, (*prefix, *path))
+    reached = (
+        (len(steps) - len(prefix), steps)
+        for document, prefix in origins
+        for steps in [list(_steps(document, (*prefix, *path)))]
+    )
+    _, deepest = max(reached, key=lambda entry: entry[0])
+    return deepest[-1] if deepest else (1, 1)
 
 
-def _depth(document: Any, path: Path_) -> int:
-    """Return how many steps of `path` exist in `document`."""
-    node = document
-    for depth, key in enumerate(path):
-        inside = isinstance(node, CommentedMap) and key in node
-        listed = isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node)
-        if not (inside or listed):
-            return depth
-        node = node[key]
-    return len(path)
-
-
-def position(document: Any, path: Iterable[int | str]) -> tuple[int, int]:
-    """Return line and column (from 1) of the deepest part of `path` that exists in `document`."""
-    line, column = 1, 1
+def _steps(document: Any, path: Path_) -> Iterator[tuple[int, int]]:
+    """Yield line and column (from 1) of each part of `path`, as far as it exists in `document`."""
     node = document
     for key in path:
         if isinstance(node, CommentedMap) and key in node:
-            line, column = (n + 1 for n in node.lc.key(key))
-            node = node[key]
+            line, column = node.lc.key(key)
         elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
-            line, column = (n + 1 for n in node.lc.item(key))
-            node = node[key]
-    return line, column
+            line, column = node.lc.item(key)
+        else:
+            return
+        yield line + 1, column + 1
+        node = node[key]
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from simulator.scenario import load
 from simulator.scenario.gateway_process import COMMAND
+from simulator.scenario.history import History, Writer
 from simulator.scenario.model import Case, Scenario
 from simulator.scenario.plan import case_id
 from simulator.scenario.run import CaseOutcome, Listener, Settings, run_case
@@ -41,3 +43,10 @@ def run(
 def failures(outcome: CaseOutcome) -> dict[str, tuple[object, object]]:
     """Return expected and observed of every check that did not pass, by its id."""
     return {f.check: (f.expected, f.observed) for f in outcome.findings if f.verdict != "pass"}
+
+
+def save(file: Path, histories: Sequence[History], header: Mapping[str, Any]) -> None:
+    """Write the histories of a run that came to its end."""
+    with Writer(file, header) as writer:
+        for history in histories:
+            writer.append(history)

@@ -28,7 +28,7 @@ def test_a_case_passes_and_each_broken_expectation_turns_exactly_its_check_red(
     assert outcome.verdict == "pass", running.failures(outcome)
 
     # The history that was judged says the same when it is saved and read again.
-    history.save(tmp_path / "history.jsonl", [outcome.history], {"name": scenario.name})
+    running.save(tmp_path / "history.jsonl", [outcome.history], {"name": scenario.name})
     _, (again,) = history.read(tmp_path / "history.jsonl")
     assert check(case, again) == outcome.findings
 

@@ -108,13 +108,6 @@ class Writer:
         self._lines.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def save(file: Path, histories: Iterable[History], header: Mapping[str, Any]) -> None:
-    """Write the histories of a run that came to its end."""
-    with Writer(file, header) as writer:
-        for history in histories:
-            writer.append(history)
-
-
 def read(file: Path) -> tuple[dict[str, Any], tuple[History, ...]]:
     """Return the header and the histories in `file`. Raises `HarnessError` when it is cut short or not one."""
     with file.open(encoding="utf-8") as lines:

@@ -75,22 +75,13 @@ def plan(scenario: Scenario, case: Case, seed: int, site: Site) -> Plan:
         seed=seed,
         case=case,
         site=here,
-        orders={name: _planned_order(made[name], case.given.orders[name].message) for name in case.given.orders},
+        orders={name: order_message(made[name], case.given.orders[name].message) for name in case.given.orders},
         studies={name: _study(f"{seed}/{identity}/{name}", case, name, made) for name in case.given.studies},
     )
 
 
 def order_message(order: Order, message_type: str) -> PlannedOrder:
     """Return the HL7 message that carries a synthetic order."""
-    return _planned_order(order, message_type)
-
-
-def _order(seed: str, case: Case, name: str, site: Site) -> Order:
-    modality = case.given.orders[name].modality
-    return orders.order(seed, people.person(seed), modality=modality, rules=site.accession_rules())
-
-
-def _planned_order(order: Order, message_type: str) -> PlannedOrder:
     control_id = f"M{order.placer_order_number}"
     message = OrderMessage(
         message_type=message_type,
@@ -110,6 +101,11 @@ def _planned_order(order: Order, message_type: str) -> PlannedOrder:
         patient_sex=order.person.sex,
     )
     return PlannedOrder(order.accession_number, control_id, hl7_messages.build_order(message, order.ordered_at))
+
+
+def _order(seed: str, case: Case, name: str, site: Site) -> Order:
+    modality = case.given.orders[name].modality
+    return orders.order(seed, people.person(seed), modality=modality, rules=site.accession_rules())
 
 
 def _study(seed: str, case: Case, name: str, made: Mapping[str, Order]) -> PlannedStudy:

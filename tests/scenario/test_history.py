@@ -11,6 +11,7 @@ from simulator.errors import HarnessError
 from simulator.events import EchoAnswered, StudyChanged, from_record, to_record
 from simulator.scenario import history
 from simulator.scenario.history import History, Recorder
+from tests import running
 
 ECHO = EchoAnswered(observer="modality", status="0000")
 CHANGE = StudyChanged(
@@ -30,14 +31,14 @@ def test_a_record_that_is_no_event_is_refused(record: dict[str, str]) -> None:
 
 def test_histories_are_read_back_as_they_were(tmp_path: Path) -> None:
     saved = (History("a", (ECHO, CHANGE)), History("b[c]", (ECHO,)))
-    history.save(tmp_path / "history.jsonl", saved, {"seed": 7})
+    running.save(tmp_path / "history.jsonl", saved, {"seed": 7})
     header, found = history.read(tmp_path / "history.jsonl")
     assert (header["seed"], found) == (7, saved)
 
 
 def test_a_history_that_was_cut_short_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "history.jsonl"
-    history.save(file, [History("a", (ECHO, CHANGE))], {})
+    running.save(file, [History("a", (ECHO, CHANGE))], {})
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     for kept in (lines[:-1], lines[:1], lines[:1] + lines[2:], []):
         file.write_text("".join(kept), encoding="utf-8")
