@@ -29,7 +29,9 @@ ALLOWED = {
     "report": LEAVES | {"scenario", ""},
     "cli": LEAVES | {"rules", "wire", "gateway", "actors", "synthesis", "scenario", "report", ""},
     "__main__": frozenset(("cli",)),
-    "": frozenset[str](),
+    # What users import: the strategies for their property tests, and the names of the package itself.
+    "strategies": frozenset(("rules", "synthesis")),
+    "": frozenset(("rules", "synthesis")),
 }
 PROTOCOL_LIBRARIES = frozenset(("pynetdicom", "hl7"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from simulator.actors.observation import Observe, observation
@@ -43,31 +43,35 @@ class Modality:
         self.observe(EchoAnswered(observer=self.observer, status=response.status_text))
         return response.status == 0x0000
 
-    def store(self, instances: Sequence[Outgoing]) -> int:
+    def store(
+        self, instances: Iterable[Outgoing], pairs: Iterable[tuple[str, str]] = (), study_instance_uid: str = ""
+    ) -> int:
         """Send the instances over one association; return how many the gateway says it stored.
 
-        One presentation context for each SOP class and transfer syntax, so that an instance goes as it is encoded.
+        pairs: every SOP class with every transfer syntax that it comes in, where the caller knows them; without
+        them, `instances` are gone through twice. One presentation context for each, so that an instance goes as
+        it is encoded. study_instance_uid: under which they are noted, where the caller knows better than they say.
         """
-        pairs = dict.fromkeys((i.sop_class_uid, i.transfer_syntax_uid) for i in instances)
+        pairs = tuple(pairs) or dict.fromkeys((i.sop_class_uid, i.transfer_syntax_uid) for i in instances)
         association = self._associate([Context(sop_class, (syntax,)) for sop_class, syntax in pairs])
         if association is None:
             for instance in instances:
-                self._not_sent(instance, "no association")
+                self._not_sent(instance, study_instance_uid, "no association")
             return 0
         with association:
-            return sum(self._store(association, instance) for instance in instances)
+            return sum(self._store(association, instance, study_instance_uid) for instance in instances)
 
-    def _store(self, association: Association, instance: Outgoing) -> bool:
+    def _store(self, association: Association, instance: Outgoing, study_instance_uid: str) -> bool:
         try:
             response = association.store(instance)
         except PeerError as error:
-            self._not_sent(instance, str(error))
+            self._not_sent(instance, study_instance_uid, str(error))
             return False
         seen = observation(instance.data_set, instance.transfer_syntax_uid)
         self.observe(
             StoreAnswered(
                 observer=self.observer,
-                study_instance_uid=seen.study_instance_uid,
+                study_instance_uid=study_instance_uid or seen.study_instance_uid,
                 sop_instance_uid=instance.sop_instance_uid,
                 sop_class_uid=instance.sop_class_uid,
                 transfer_syntax_uid=instance.transfer_syntax_uid,
@@ -127,11 +131,12 @@ class Modality:
             )
         )
 
-    def _not_sent(self, instance: Outgoing, problem: str) -> None:
+    def _not_sent(self, instance: Outgoing, study_instance_uid: str, problem: str) -> None:
+        seen = observation(instance.data_set, instance.transfer_syntax_uid)
         self.observe(
             StoreFailed(
                 observer=self.observer,
-                study_instance_uid=observation(instance.data_set, instance.transfer_syntax_uid).study_instance_uid,
+                study_instance_uid=study_instance_uid or seen.study_instance_uid,
                 sop_instance_uid=instance.sop_instance_uid,
                 sop_class_uid=instance.sop_class_uid,
                 problem=problem,

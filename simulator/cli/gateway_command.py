@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +44,7 @@ def serve(gateway: Gateway, ready_file: Path | None, data: Path) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for library in ("pynetdicom", "uvicorn"):  # the gateway says what matters, in its own words
         logging.getLogger(library).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="pydicom")  # so it does of a name that cannot be read
     if ready_file is not None:
         _clear(ready_file)
     asyncio.run(_serve(gateway, ready_file, data))

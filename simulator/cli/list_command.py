@@ -17,7 +17,7 @@ def command(
 ) -> None:
     """List the scenarios, or the lies that they can tell."""
     if lies:
-        _lies(as_json)
+        print_lies(as_json=as_json)
     else:
         _scenarios(as_json)
 
@@ -48,15 +48,29 @@ def _scenarios(as_json: bool) -> None:
     terminal.print_table(table)
 
 
-def _lies(as_json: bool) -> None:
+def print_lies(*, as_json: bool) -> None:
+    """Print every lie with what it is about and what the gateway must find."""
     from rich.table import Table
 
     from simulator.synthesis.lies import LIES
 
+    rows = [
+        {
+            "name": lie.name,
+            "about": list(lie.about),
+            "explain": lie.explain,
+            "told_by": lie.told_by,
+            "status": lie.status,
+            "reasons": list(lie.reasons),
+            "warnings": list(lie.warnings),
+        }
+        for lie in LIES.values()
+    ]
     if as_json:
-        terminal.print_json([{"name": lie.name, "field": lie.field, "explain": lie.explain} for lie in LIES.values()])
+        terminal.print_json(rows)
         return
-    table = Table("Lie", "About", "What it does", box=None, pad_edge=False)
+    table = Table("Malformation", "What it does", "What the gateway must find", box=None, pad_edge=False)
     for lie in LIES.values():
-        table.add_row(lie.name, lie.field, lie.explain)
+        found = [lie.status] * (lie.status != "0000") + [*lie.reasons, *(f"warning {each}" for each in lie.warnings)]
+        table.add_row(lie.name, lie.explain, ", ".join(found) or "nothing: it is stored once")
     terminal.print_table(table)

@@ -71,6 +71,8 @@ def _order(seed: int, modality: str, accession: str | None, keys: dict[str, str 
     from simulator.synthesis import orders, people
 
     given = {key: value for key, value in keys.items() if value is not None}
+    if "name" in given:
+        given |= {"ideographic": "", "simplified": ""}
     person = dataclasses.replace(people.person(str(seed)), **given)
     try:
         order = orders.order(str(seed), person, modality=modality)

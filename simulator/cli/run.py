@@ -14,6 +14,7 @@ from simulator.cli import terminal
 from simulator.errors import HarnessError, StartError, UsageError
 
 if TYPE_CHECKING:
+    from simulator.report.html import Tile
     from simulator.report.screen import Screen
     from simulator.scenario.model import Scenario
     from simulator.scenario.run import ScenarioOutcome, Settings
@@ -117,12 +118,18 @@ def _perform(
                 "interrupted: this run has no result", f"what was seen until then is in {folder / 'history.jsonl'}"
             ) from None
     result = model.result(name, started, time.monotonic() - clock, seed, site.site, outcomes)
-    files.write(folder, result)
+    files.write(folder, result, _sheet(outcomes))
     files.point_latest(reports, folder)
     face.end(result, folder)
     if as_json:
         terminal.print_json(result.model_dump(mode="json"))
     return result.exit_code
+
+
+def _sheet(outcomes: list[ScenarioOutcome]) -> list[Tile]:
+    from simulator.report.html import Tile
+
+    return [Tile(case.id, picture) for outcome in outcomes for case in outcome.cases for picture in case.pictures]
 
 
 def _run(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simulator.errors import NotDicom
+from simulator.rules import image_pixels, modality
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import StudyKeys
 from simulator.wire import data_set
@@ -32,6 +34,15 @@ _TAGS = frozenset(
         data_set.SERIES_INSTANCE_UID,
     )
 )
+_JUDGED = _TAGS | {
+    data_set.MODALITY,
+    data_set.SAMPLES_PER_PIXEL,
+    data_set.PHOTOMETRIC_INTERPRETATION,
+    data_set.NUMBER_OF_FRAMES,
+    data_set.ROWS,
+    data_set.COLUMNS,
+    data_set.BITS_ALLOCATED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +57,38 @@ class Header:
 
 
 def read(data: bytes, transfer_syntax_uid: str) -> Header:
-    """Return the header of a data set that is whole. Raises `NotDicom` when it is truncated or garbled."""
-    values = data_set.read(data, transfer_syntax_uid, _TAGS)
+    """Return the header of a data set that was taken before. Raises `NotDicom` when it is truncated or garbled."""
+    return _header(data_set.read(data, transfer_syntax_uid, _TAGS))
+
+
+def glance(request: StoreRequest) -> Header | None:
+    """Return what can be read of a data set that is refused, so that it is known whose it is; None if nothing can."""
+    try:
+        return read(request.data_set, request.transfer_syntax_uid)
+    except NotDicom:
+        return None
+
+
+def inspect(request: StoreRequest) -> Header | Response:
+    """Return the header of what was received, or the failure status that the standard wants for it.
+
+    What cannot be read as the standard encodes it is CANNOT_UNDERSTAND; what can, but is not what the command, the
+    SOP class or the Image Pixel module say, is DOES_NOT_MATCH_SOP_CLASS. The first complaint is the answer.
+    """
+    try:
+        survey = data_set.survey(request.data_set, request.transfer_syntax_uid, _JUDGED)
+    except NotDicom as error:
+        return Response(CANNOT_UNDERSTAND, str(error))
+    header = _header(survey.values)
+    complaint = (
+        _complaint(header, request)
+        or modality.complaint(header.sop_class_uid, data_set.text(survey.values, data_set.MODALITY))
+        or _pixels_complaint(header.sop_class_uid, survey, request.transfer_syntax_uid)
+    )
+    return Response(DOES_NOT_MATCH_SOP_CLASS, complaint) if complaint else header
+
+
+def _header(values: Mapping[int, bytes]) -> Header:
     return Header(
         sop_class_uid=data_set.text(values, data_set.SOP_CLASS_UID),
         sop_instance_uid=data_set.text(values, data_set.SOP_INSTANCE_UID),
@@ -63,16 +104,6 @@ def read(data: bytes, transfer_syntax_uid: str) -> Header:
             ),
         ),
     )
-
-
-def inspect(request: StoreRequest) -> Header | Response:
-    """Return the header of what was received, or the failure status that the standard wants for it."""
-    try:
-        header = read(request.data_set, request.transfer_syntax_uid)
-    except NotDicom as error:
-        return Response(CANNOT_UNDERSTAND, str(error))
-    complaint = _complaint(header, request)
-    return Response(DOES_NOT_MATCH_SOP_CLASS, complaint) if complaint else header
 
 
 def _complaint(header: Header, request: StoreRequest) -> str:
@@ -99,3 +130,18 @@ def _complaint(header: Header, request: StoreRequest) -> str:
         if not _UID.fullmatch(uid):
             return f"{name} is not a UID"
     return ""
+
+
+def _pixels_complaint(sop_class_uid: str, survey: data_set.Survey, transfer_syntax_uid: str) -> str:
+    values, found = survey.values, survey.pixel_data
+    pixels = image_pixels.ImagePixels(
+        rows=data_set.unsigned_short(values, data_set.ROWS, transfer_syntax_uid),
+        columns=data_set.unsigned_short(values, data_set.COLUMNS, transfer_syntax_uid),
+        samples_per_pixel=data_set.unsigned_short(values, data_set.SAMPLES_PER_PIXEL, transfer_syntax_uid),
+        bits_allocated=data_set.unsigned_short(values, data_set.BITS_ALLOCATED, transfer_syntax_uid),
+        photometric_interpretation=data_set.text(values, data_set.PHOTOMETRIC_INTERPRETATION),
+        number_of_frames=data_set.text(values, data_set.NUMBER_OF_FRAMES),
+    )
+    pixel_data = None if found is None else image_pixels.PixelData(found.end - found.start, found.items)
+    native = transfer_syntax_uid in data_set.NATIVE
+    return image_pixels.complaint(sop_class_uid, pixels, pixel_data, native=native)

@@ -13,7 +13,7 @@ from simulator.gateway.header import Header
 from simulator.gateway.index import Index, InstanceRow
 from simulator.gateway.steps import Inspected, Matched, Received, Refused, Stored, Unmatched, Verdict
 from simulator.gateway.store import Store
-from simulator.rules import image_count, matching
+from simulator.rules import identity, image_count, matching
 from simulator.site import Site
 from simulator.wire import data_set, part10
 from simulator.wire.association import Outgoing, Response, StoreRequest
@@ -26,7 +26,7 @@ def receive(request: StoreRequest, site: Site, index: Index) -> Received | Refus
     """Take an instance, or say with which status it is refused."""
     found = header.inspect(request)
     if isinstance(found, Response):
-        return Refused(request, found, None)
+        return Refused(request, found, header.glance(request))
     digest = data_set.digest(request.data_set)
     held = index.instance(found.sop_instance_uid)
     if held is not None and held.data_set_digest != digest:
@@ -65,7 +65,9 @@ def row(head: Header, transfer_syntax_uid: str, digest: str, file: str, calling_
 def inspect(study_instance_uid: str, index: Index) -> Inspected:
     """Gather what matching needs of a study that has at least one instance."""
     keys = index.study_keys(study_instance_uid)
-    accession_number = keys[0].accession_number
+    # Instances that disagree are judged by a number that was ordered, whichever of them came first.
+    numbers = sorted({each.accession_number for each in keys})
+    accession_number = next((number for number in numbers if index.order(number) is not None), numbers[0])
     study = index.study(study_instance_uid)
     return Inspected(
         study_instance_uid=study_instance_uid,
@@ -88,7 +90,7 @@ def match(study: Inspected, site: Site) -> Matched | Unmatched:
 def policy(outcome: Matched | Unmatched, site: Site) -> Verdict:
     """Apply what the site does with matched and unmatched studies, and the rule about images a study."""
     rule = site.image_count_rule()
-    warnings = rule.warnings(outcome.study.instances)
+    warnings = rule.warnings(outcome.study.instances) + identity.warnings([k.keys for k in outcome.study.keys])
     if outcome.study.exceeded or not rule.admits(outcome.study.instances):
         return Verdict("rejected", (image_count.EXCEEDED,), warnings, "")
     if isinstance(outcome, Unmatched):

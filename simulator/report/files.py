@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from simulator.report import html, junit
+from simulator.report.html import Tile
 from simulator.report.model import Result
 
 LATEST = "latest"
 _LONGEST_NAME = 80
 
 
-def write(folder: Path, result: Result) -> None:
-    """Write the three files into `folder`, which exists. Raises `OSError` when it cannot be written."""
+def write(folder: Path, result: Result, sheet: Sequence[Tile] = ()) -> None:
+    """Write the three files into `folder`, which exists; `sheet` is what was sent, for `report.html`.
+
+    Raises `OSError` when the folder cannot be written.
+    """
     document = json.dumps(result.model_dump(mode="json"), indent=2, ensure_ascii=False)
     (folder / "result.json").write_text(document + "\n", encoding="utf-8")
     (folder / "junit.xml").write_bytes(junit.render(result))
-    (folder / "report.html").write_text(html.render(result), encoding="utf-8")
+    (folder / "report.html").write_text(html.render(result, sheet), encoding="utf-8")
 
 
 def run_folder(root: Path, name: str, started: str) -> Path:

@@ -6,6 +6,9 @@ Policy), since a peer under test chooses some of the texts that it shows.
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,13 +16,27 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from simulator.report import words
 from simulator.report.model import Result
+from simulator.scenario.plan import Picture
 
 _TEMPLATE = "report.html.j2"
 
 
-def render(result: Result) -> str:
-    """Return the page."""
-    return _template().render(result=result)
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One picture of the contact sheet, and the id of the case that sent it."""
+
+    case: str
+    picture: Picture
+
+    @property
+    def source(self) -> str:
+        """The picture as a URL that needs nothing else (RFC 2397)."""
+        return f"data:image/png;base64,{b64encode(self.picture.png).decode('ascii')}"
+
+
+def render(result: Result, sheet: Sequence[Tile] = ()) -> str:
+    """Return the page. sheet: pictures of what was sent."""
+    return _template().render(result=result, sheet=sheet)
 
 
 @cache

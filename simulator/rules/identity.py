@@ -7,11 +7,13 @@ verified without it. So `missing` is told apart from `invalid`, and both from a 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from simulator.rules import hkid
+
+UNREADABLE_NAME = "name.unreadable"
 
 # PN: at most five components in a group of 64 characters, at most three groups (PS3.5 6.2 and 6.2.1).
 _CARETS = 4
@@ -66,6 +68,15 @@ def canonical(keys: MajorKeys) -> MajorKeys:
 def inspect(keys: MajorKeys) -> tuple[str, ...]:
     """Return what is wrong with `keys` taken alone: at most one `X.missing` or `X.invalid` a key."""
     return tuple(f"{key.stem}.{fault}" for key in _KEYS if (fault := key.fault(key.raw(keys))))
+
+
+def warnings(keys: Sequence[MajorKeys]) -> tuple[str, ...]:
+    """Return what is worth a word in `keys` but changes nothing: a name that was not all readable.
+
+    Bytes that the declared character set does not have (PS3.3 C.12.1.1.2) were read as U+FFFD. They may stand in
+    the ideographic group, which is not compared.
+    """
+    return (UNREADABLE_NAME,) if any("\ufffd" in each.name for each in keys) else ()
 
 
 def compare(study: MajorKeys, order: MajorKeys) -> tuple[str, ...]:

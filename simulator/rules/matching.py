@@ -72,9 +72,10 @@ def decide(
 ) -> tuple[str, ...]:
     """Return every reason why a study does not match, in the order of `REASONS`; empty means MATCHED.
 
-    `studies` are the distinct keys found over the instances of the study; when they disagree beyond
-    spelling, that is a reason, and the first of them is judged for the rest. `order` is what was found under
-    the accession number, and `accession_taken` says that another study came under it before.
+    `studies` are the distinct keys found over the instances of the study, in any order; when they disagree beyond
+    spelling, that is a reason, and those with the fewest other reasons are judged for the rest: which instance came
+    first decides nothing. `order` is what was found under the accession number, and `accession_taken` says that
+    another study came under it before.
 
     Keys that are missing or invalid are always reported, so that a facility sees all its mistakes at once. A
     mismatch needs an order, and an order needs a well-formed number to be looked up by; an order under
@@ -83,11 +84,18 @@ def decide(
     """
     if not studies:
         raise ValueError("a study has at least one instance, and so at least one set of keys")
-    study = studies[0]
+    each = [_reasons(study, order, rules, accession_taken) for study in studies]
+    fewest = min(each, key=lambda reasons: (len(reasons), [REASONS.index(reason) for reason in reasons]))
+    return (INCONSISTENT, *fewest) if _disagree(studies) else fewest
+
+
+def _reasons(
+    study: StudyKeys, order: OrderKeys | None, rules: AccessionRules, accession_taken: bool
+) -> tuple[str, ...]:
+    """Return every reason why these keys do not match, in the order of `REASONS`."""
     malformed = accession.inspect(study.accession_number, rules)
     found = None if malformed else _under_number(order, study.accession_number)
     reasons = {
-        *_consistency(studies),
         *malformed,
         *(() if malformed else _order_reasons(found, accession_taken)),
         *_key_reasons(study.keys, found),
@@ -102,9 +110,9 @@ def _under_number(order: OrderKeys | None, number: str) -> OrderKeys | None:
     return order
 
 
-def _consistency(studies: Sequence[StudyKeys]) -> tuple[str, ...]:
-    distinct = {(accession.canonical(study.accession_number), identity.canonical(study.keys)) for study in studies}
-    return (INCONSISTENT,) if len(distinct) > 1 else ()
+def _disagree(studies: Sequence[StudyKeys]) -> bool:
+    """Tell whether the keys differ beyond spelling."""
+    return len({(accession.canonical(study.accession_number), identity.canonical(study.keys)) for study in studies}) > 1
 
 
 def _order_reasons(order: OrderKeys | None, accession_taken: bool) -> list[str]:

@@ -17,16 +17,17 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, slots=True)
 class SopClass:
-    """A SOP class: its UID, its name and its keyword."""
+    """A SOP class: its UID, its name and its keyword; `image` where its instances hold Pixel Data (7FE0,0010)."""
 
     uid: str
     name: str
     keyword: str
+    image: bool = True
 
 
-VERIFICATION = SopClass("1.2.840.10008.1.1", "Verification SOP Class", "Verification")
+VERIFICATION = SopClass("1.2.840.10008.1.1", "Verification SOP Class", "Verification", image=False)
 STORAGE_COMMITMENT = SopClass(
-    "1.2.840.10008.1.20.1", "Storage Commitment Push Model SOP Class", "StorageCommitmentPushModel"
+    "1.2.840.10008.1.20.1", "Storage Commitment Push Model SOP Class", "StorageCommitmentPushModel", image=False
 )
 # The one well-known instance that every storage commitment request names (PS3.4 Annex J, PS3.6 Table A-1).
 STORAGE_COMMITMENT_INSTANCE_UID = "1.2.840.10008.1.20.1.1"
@@ -142,18 +143,20 @@ EXTENDED_CLASSES: tuple[SopClass, ...] = (
         "PositronEmissionTomographyImageStorage",
     ),
     SopClass("1.2.840.10008.5.1.4.1.1.481.1", "RT Image Storage", "RTImageStorage"),
-    SopClass("1.2.840.10008.5.1.4.1.1.88.11", "Basic Text SR Storage", "BasicTextSRStorage"),
-    SopClass("1.2.840.10008.5.1.4.1.1.88.22", "Enhanced SR Storage", "EnhancedSRStorage"),
-    SopClass("1.2.840.10008.5.1.4.1.1.88.33", "Comprehensive SR Storage", "ComprehensiveSRStorage"),
+    SopClass("1.2.840.10008.5.1.4.1.1.88.11", "Basic Text SR Storage", "BasicTextSRStorage", image=False),
+    SopClass("1.2.840.10008.5.1.4.1.1.88.22", "Enhanced SR Storage", "EnhancedSRStorage", image=False),
+    SopClass("1.2.840.10008.5.1.4.1.1.88.33", "Comprehensive SR Storage", "ComprehensiveSRStorage", image=False),
     SopClass(
         "1.2.840.10008.5.1.4.1.1.88.59",
         "Key Object Selection Document Storage",
         "KeyObjectSelectionDocumentStorage",
+        image=False,
     ),
     SopClass(
         "1.2.840.10008.5.1.4.1.1.11.1",
         "Grayscale Softcopy Presentation State Storage",
         "GrayscaleSoftcopyPresentationStateStorage",
+        image=False,
     ),
 )
 

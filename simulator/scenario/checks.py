@@ -205,7 +205,7 @@ class _Judge:
             changed = [e for e in arrived if _differs(e, sent.get(e.sop_instance_uid), field)]
             observed = "nothing arrived" if not arrived else "changed" if changed else "identical"
             because = f"{words} of {len(arrived) - len(changed)} of {len(arrived)} instances is as it was sent"
-            because += f"; changed in {changed[0].sop_instance_uid}" if changed else ""
+            because += f"; changed: {_listed(changed, sent)}" if changed else ""
             yield _finding(f"{where}.{key}", wanted, observed, because)
 
     def _uid(self, name: str) -> str:
@@ -214,6 +214,13 @@ class _Judge:
 
 def _differs(arrived: InstanceReceived, sent: StoreAnswered | None, field: str) -> bool:
     return sent is None or not getattr(sent, field) or getattr(sent, field) != getattr(arrived, field)
+
+
+def _listed(changed: list[InstanceReceived], sent: dict[str, StoreAnswered]) -> str:
+    """Return the first few instances that are not as they were sent, with the transfer syntax that each left in."""
+    known = [(e.sop_instance_uid, sent.get(e.sop_instance_uid)) for e in changed[:3]]
+    told = [f"{uid} sent in {was.transfer_syntax_uid}" if was else f"{uid}, which was not sent" for uid, was in known]
+    return "; ".join([*told, *(["..."] if len(changed) > 3 else [])])
 
 
 def _distinct(events: tuple[Any, ...], study_instance_uid: str) -> int:

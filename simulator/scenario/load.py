@@ -13,10 +13,12 @@ from simulator import resources, strict_yaml
 from simulator.errors import LoadError, Problem, UsageError
 from simulator.rules import sop_classes
 from simulator.scenario import requirements
-from simulator.scenario.model import Case, Scenario, Story
+from simulator.scenario.model import Case, Scenario, SeriesSpec, Story
 from simulator.site import Site, merged
 from simulator.strict_yaml import Path_, nearest
-from simulator.synthesis.lies import LIES
+from simulator.synthesis import compression
+from simulator.synthesis.classes import CLASSES, image_class
+from simulator.synthesis.lies import LIES, conflict
 
 _OVERLAID = ("given", "mutate", "when", "then")
 _Origins = Sequence[tuple[CommentedMap, Path_]]
@@ -136,6 +138,7 @@ def _case_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Proble
         if name not in known:
             advice = nearest(name, known) or f"known: {', '.join(sorted(known)) or 'none'}"
             yield _problem(file, origins, path, f"no {kind} {name!r}", advice)
+    yield from _unmakeable(case, origins, file)
     yield from _site_problems(case, origins, file)
     yield from _unseen(case, origins, file, orders, studies)
     if not case.then.model_dump(exclude_unset=True, exclude_none=True) or not _leaves(case.then.model_dump()):
@@ -170,12 +173,38 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
 
 def _sop_class_words(text: str) -> set[str]:
     """Return the words that name a SOP class that can be made: `text` itself where it is one."""
-    keywords = {sop_class.keyword for sop_class in sop_classes.SEED_IMAGE_CLASSES}
     try:
         found = sop_classes.by_name(text)
     except KeyError:
-        return keywords
-    return keywords | {text} if found in sop_classes.SEED_IMAGE_CLASSES else keywords
+        return set(CLASSES)
+    return {*CLASSES, text} if found.keyword in CLASSES else set(CLASSES)
+
+
+def _unmakeable(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
+    """Yield what cannot be made: two lies about one thing, lies nobody tells, pixels that a syntax cannot hold."""
+    for study, told in case.mutate.items():
+        lies = [LIES[name] for name in told if name in LIES]
+        if about := conflict(lies):
+            yield _problem(file, origins, ("mutate", study), f"two lies about {about}", "one thing holds one lie")
+        spec = case.given.studies.get(study)
+        instances = sum(series.instances for series in spec.series) if spec else 0
+        for lie in lies:
+            if spec and not any(lie.tells(place) for place in range(min(2, instances))):
+                message = f"no instance tells {lie.name!r}: it is for {lie.told_by}"
+                yield _problem(file, origins, ("mutate", study), message, "the study needs two instances")
+    for study, spec in case.given.studies.items():
+        for number, series in enumerate(spec.series):
+            if reason := _refusal(series):
+                path = ("given", "studies", study, "series", number, "transfer_syntax")
+                yield _problem(file, origins, path, reason)
+
+
+def _refusal(series: SeriesSpec) -> str:
+    try:
+        kind = image_class(sop_classes.by_name(series.sop_class))
+    except (KeyError, ValueError):
+        return ""  # told where the name of the class stands
+    return compression.refusal(compression.by_name(series.transfer_syntax), kind.pixels) or ""
 
 
 def _site_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:

@@ -16,6 +16,20 @@ Status = Annotated[str, Field(pattern=r"^[0-9A-F]{4}$")]
 State = Literal["receiving", "unmatched", "matched", "forwarding", "forwarded", "rejected", "failed"]
 
 
+TransferSyntax = Literal[
+    "ImplicitVRLittleEndian",
+    "ExplicitVRLittleEndian",
+    "ExplicitVRBigEndian",
+    "DeflatedExplicitVRLittleEndian",
+    "RLELossless",
+    "JPEGBaseline8Bit",
+    "JPEGLosslessSV1",
+    "JPEGLSLossless",
+    "JPEG2000Lossless",
+]
+CharacterSet = Literal["ISO_IR 6", "ISO_IR 100", "ISO_IR 192", "GB18030", "ISO 2022 IR 58"]
+
+
 class Strict(BaseModel):
     """A model that takes the keys it knows and no other."""
 
@@ -34,11 +48,9 @@ class SeriesSpec(Strict):
 
     sop_class: str = "CTImageStorage"
     instances: int = Field(default=1, ge=1, le=20000)
-    rows: int = Field(default=64, ge=16, le=4096)
-    columns: int = Field(default=64, ge=16, le=4096)
-    transfer_syntax: Literal["ExplicitVRLittleEndian", "ImplicitVRLittleEndian", "ExplicitVRBigEndian"] = (
-        "ExplicitVRLittleEndian"
-    )
+    rows: int = Field(default=128, ge=16, le=4096)
+    columns: int = Field(default=128, ge=16, le=4096)
+    transfer_syntax: TransferSyntax = "ExplicitVRLittleEndian"
 
 
 class StudySpec(Strict):
@@ -46,6 +58,7 @@ class StudySpec(Strict):
 
     order: Name = "order"
     series: tuple[SeriesSpec, ...] = Field(default=(SeriesSpec(instances=2),), min_length=1)
+    character_set: CharacterSet = Field(default="ISO_IR 6", description="Specific Character Set of the names.")
 
 
 class Given(Strict):

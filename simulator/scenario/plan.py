@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-import pydicom.uid
 
 from simulator.events import CasePlanned
 from simulator.rules import sop_classes
 from simulator.scenario.model import Case, Scenario, SeriesSpec
 from simulator.site import Site, overridden
-from simulator.synthesis import orders, people, studies
+from simulator.synthesis import character_sets, compression, orders, people, studies
 from simulator.synthesis.lies import LIES
 from simulator.synthesis.orders import Order
+from simulator.synthesis.studies import Study
 from simulator.wire import hl7_messages
 from simulator.wire.association import Outgoing
 from simulator.wire.hl7_messages import OrderMessage
@@ -32,10 +31,26 @@ class PlannedOrder:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStudy:
-    """One study, ready to send."""
+    """One study, ready to send: each instance is made when its turn comes."""
 
-    study_instance_uid: str
-    instances: tuple[Outgoing, ...]
+    made: Study
+
+    @property
+    def study_instance_uid(self) -> str:
+        """The truth, also where the instances lie about it."""
+        return self.made.study_instance_uid
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Each SOP Class UID with a transfer syntax UID that its instances are in."""
+        return self.made.instances.pairs()
+
+    def __len__(self) -> int:
+        return len(self.made.instances)
+
+    def __iter__(self) -> Iterator[Outgoing]:
+        for each in self.made.instances:
+            yield Outgoing(each.sop_class_uid, each.sop_instance_uid, each.transfer_syntax_uid, each.data_set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +70,41 @@ class Plan:
             observer="runner",
             seed=self.seed,
             studies={name: study.study_instance_uid for name, study in self.studies.items()},
-            instances={name: len(study.instances) for name, study in self.studies.items()},
+            instances={name: len(study) for name, study in self.studies.items()},
             orders={name: order.control_id for name, order in self.orders.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of what a case sends, for its report: the middle of the series of one SOP class in one study.
+
+    sop_class: its name (PS3.6). transfer_syntaxes: keywords, of all its series. png: a thumbnail.
+    """
+
+    study: str
+    sop_class: str
+    accession_number: str
+    instances: int
+    transfer_syntaxes: tuple[str, ...]
+    png: bytes
+
+
+def pictures(planned: Plan, side: int) -> tuple[Picture, ...]:
+    """Return a picture for each study that the case sends and each SOP class in it, `side` pixels the longer side."""
+    sent = dict.fromkeys(step.store for step in planned.case.when if step.store)
+    return tuple(picture for name in sent for picture in _pictures(name, planned.studies[name].made, side))
+
+
+def _pictures(name: str, study: Study, side: int) -> Iterator[Picture]:
+    for sop_class, series in study.instances.series_by_class().items():
+        yield Picture(
+            study=name,
+            sop_class=sop_class.name,
+            accession_number=study.accession_number,
+            instances=sum(each.instances for each in series),
+            transfer_syntaxes=tuple(dict.fromkeys(each.transfer_syntax.keyword for each in series)),
+            png=study.instances.preview(sop_class, side),
         )
 
 
@@ -111,15 +159,10 @@ def _order(seed: str, case: Case, name: str, site: Site) -> Order:
 def _study(seed: str, case: Case, name: str, made: Mapping[str, Order]) -> PlannedStudy:
     spec = case.given.studies[name]
     order = made[spec.order]
-    told = (LIES[lie] for lie in case.mutate.get(name, ()))
-    lies = {lie.field: lie.tell(seed, order) for lie in told}
-    study = studies.study(seed, order, [_series(series) for series in spec.series], lies)
-    return PlannedStudy(
-        study.study_instance_uid,
-        tuple(
-            Outgoing(i.sop_class_uid, i.sop_instance_uid, i.transfer_syntax_uid, i.data_set) for i in study.instances
-        ),
-    )
+    lies = [LIES[lie] for lie in case.mutate.get(name, ())]
+    series = [_series(each) for each in spec.series]
+    character_set = character_sets.by_name(spec.character_set)
+    return PlannedStudy(studies.study(seed, order, series, lies, character_set))
 
 
 def _series(spec: SeriesSpec) -> studies.SeriesSpec:
@@ -128,5 +171,5 @@ def _series(spec: SeriesSpec) -> studies.SeriesSpec:
         instances=spec.instances,
         rows=spec.rows,
         columns=spec.columns,
-        transfer_syntax=str(getattr(pydicom.uid, spec.transfer_syntax)),
+        transfer_syntax=compression.by_name(spec.transfer_syntax),
     )

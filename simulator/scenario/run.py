@@ -34,7 +34,7 @@ from simulator.scenario.checks import Finding, Verdict, check, worst
 from simulator.scenario.gateway_process import GatewayProcess
 from simulator.scenario.history import History, Recorder
 from simulator.scenario.model import Case, Scenario, Step
-from simulator.scenario.plan import Plan, case_id, plan
+from simulator.scenario.plan import Picture, Plan, case_id, pictures, plan
 from simulator.site import Site, overridden
 from simulator.wire import data_set, part10
 from simulator.wire.association import Address, Context
@@ -44,6 +44,9 @@ PATIENCE = 20.0
 
 WATCH = 0.3
 """Seconds to watch for what must not happen, after everything that must happen did."""
+
+THUMBNAIL = 128
+"""Pixels of the longer side of a picture in the report."""
 
 MODALITY = "MODALITY1"
 REMOTE = "REMOTE1"
@@ -63,13 +66,14 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class CaseOutcome:
-    """A case that was run: what was seen, what it amounts to, and how long it took in seconds."""
+    """A case that was run: what was seen, what it amounts to, how long it took in seconds, and what was sent."""
 
     id: str
     case: Case
     history: History
     findings: tuple[Finding, ...]
     seconds: float
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -116,16 +120,19 @@ def run_case(scenario: Scenario, case: Case, settings: Settings, listener: Liste
     started = time.monotonic()
     recorder = Recorder(case_id(scenario, case))
     recorder.watch(listener.seen)
+    shown: tuple[Picture, ...] = ()
     try:
         planned = plan(scenario, case, settings.seed, settings.site)
         listener.begun(planned)
         recorder.observe(planned.event())
         with _Stage(planned, settings, recorder) as stage:
             stage.perform()
+        shown = pictures(planned, THUMBNAIL)
     except SimulatorError as error:
         recorder.observe(HarnessFailed(observer="runner", problem=str(error)))
     history = recorder.history()
-    outcome = CaseOutcome(history.case, case, history, check(case, history), time.monotonic() - started)
+    findings = check(case, history)
+    outcome = CaseOutcome(history.case, case, history, findings, time.monotonic() - started, shown)
     listener.ended(outcome)
     return outcome
 
@@ -177,7 +184,8 @@ class _Stage:
         elif step.send_order is not None:
             self._send_order(step.send_order)
         elif step.store is not None:
-            self._modality().store(self._plan.studies[step.store].instances)
+            study = self._plan.studies[step.store]
+            self._modality().store(study, study.pairs, study.study_instance_uid)
         elif step.wait is not None:
             uid, state = self._plan.studies[step.wait.study].study_instance_uid, step.wait.state
             met = self._recorder.wait_until(lambda: state in self._tally.states.get(uid, []), self._patience)

@@ -13,30 +13,49 @@ from functools import cache
 from typing import Any, Final
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from simulator.synthesis.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 Attributes = Mapping[str, Any]
-"""Attributes by keyword (PS3.6). A value is text, bytes, a number, or a sequence of texts or of numbers; for SQ
-a sequence of `Attributes`, one for each item. An empty text or sequence is an empty (Type 2) value."""
+"""Attributes by keyword (PS3.6). A value is text of the default repertoire, bytes, a number, or a sequence of
+texts or of numbers; for SQ a sequence of `Attributes`, one for each item. An empty text or sequence is an empty
+(Type 2) value."""
 
 PIXEL_DATA: Final = 0x7FE00010
 
 Elements = dict[int, bytes]
 """Encoded data elements by tag; joined in the order of their tags they are a data set (PS3.5 7.1)."""
 
+Samples = bytes | memoryview
+"""Encoded samples; a view spares the copy of a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelData:
+    """Pixel Data (7FE0,0010) in parts: its head, its value, and what closes or pads it.
+
+    Kept apart so that a picture is copied once only, into the data set that it ends.
+    """
+
+    head: bytes
+    value: Samples
+    tail: bytes = b""
+
+
 _NUMBERS: Final = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "AT": "HH"}
 _WORDS: Final = frozenset({"OW"})
 # PS3.5 7.1.2: these have two reserved bytes and a length of 32 bits in Explicit VR.
 _LONG: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 _ITEM: Final = (0xFFFE, 0xE000)
+_SEQUENCE_END: Final = (0xFFFE, 0xE0DD)
+_UNDEFINED: Final = 0xFFFFFFFF
 _PREAMBLE: Final = bytes(128) + b"DICM"
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a native transfer syntax writes data elements (PS3.5 Annex A)."""
+    """How a transfer syntax writes data elements (PS3.5 Annex A)."""
 
     explicit: bool
     big_endian: bool
@@ -48,23 +67,42 @@ class Encoding:
     def element(self, tag: int, vr: str, value: bytes) -> bytes:
         """Return one data element around `value`, which is already in this byte order, made even in length."""
         value = padded(value, vr)
-        group, element = tag >> 16, tag & 0xFFFF
-        if not self.explicit:
-            return self._pack("HHI", group, element, len(value)) + value
-        if vr in _LONG:
-            head = self._pack("HH", group, element) + vr.encode() + self._pack("HI", 0, len(value))
-        else:
-            head = self._pack("HH", group, element) + vr.encode() + self._pack("H", len(value))
-        return head + value
+        return self._head(tag, vr, len(value)) + value
 
-    def pixel_data(self, samples: bytes, bits_allocated: int) -> bytes:
-        """Return Pixel Data (7FE0,0010) around little-endian `samples` of 8 or 16 bits (PS3.5 8.1 and Annex A)."""
+    def unpadded(self, keyword: str, value: bytes) -> bytes:
+        """Return one data element whose value is as long as `value` is, also where that is odd."""
+        return self._head(tag_of(keyword), vr_of(keyword), len(value)) + value
+
+    def pixel_data(self, samples: Samples, bits_allocated: int) -> PixelData:
+        """Return Pixel Data (7FE0,0010) around little-endian `samples` of 1, 8 or 16 bits (PS3.5 8.1, Annex A)."""
         # Implicit VR has OW throughout; Explicit VR may have OB where samples are bytes, and then order is no matter.
         as_words = bits_allocated > 8 or not self.explicit
-        value = padded(samples, "OW")
+        size = len(samples)
+        tail = b"\0" * (size % 2)
         if self.big_endian and as_words:
-            value = swapped(value)
-        return self.element(PIXEL_DATA, "OW" if as_words else "OB", value)
+            samples, tail = swapped(bytes(samples) + tail), b""
+        return PixelData(self._head(PIXEL_DATA, "OW" if as_words else "OB", size + size % 2), samples, tail)
+
+    def encapsulated(self, items: bytes) -> PixelData:
+        """Return Pixel Data around the `items` of an encapsulated transfer syntax (PS3.5 A.4)."""
+        return PixelData(self._head(PIXEL_DATA, "OB", _UNDEFINED), items, self._pack("HHI", *_SEQUENCE_END, 0))
+
+    def half(self, pixel_data: PixelData) -> PixelData:
+        """Return the first half of native Pixel Data, or of encapsulated the offset table item alone, well formed."""
+        if pixel_data.head.endswith(self._pack("I", _UNDEFINED)):
+            size = 8 + int.from_bytes(pixel_data.value[4:8], "little")
+            return self.encapsulated(bytes(pixel_data.value[:size]))
+        kept = len(pixel_data.value) // 4 * 2
+        head = pixel_data.head[:-4] + self._pack("I", kept)
+        return PixelData(head, pixel_data.value[:kept])
+
+    def _head(self, tag: int, vr: str, length: int) -> bytes:
+        group, element = tag >> 16, tag & 0xFFFF
+        if not self.explicit:
+            return self._pack("HHI", group, element, length)
+        if vr in _LONG:
+            return self._pack("HH", group, element) + vr.encode() + self._pack("HI", 0, length)
+        return self._pack("HH", group, element) + vr.encode() + self._pack("H", length)
 
     def _attribute(self, keyword: str, value: Any) -> bytes:
         tag, vr = tag_of(keyword), vr_of(keyword)
@@ -74,15 +112,15 @@ class Encoding:
         if isinstance(value, bytes):
             return swapped(value) if self.big_endian and vr in _WORDS else value
         if isinstance(value, str):
-            return value.encode("utf-8")
+            return value.encode("ascii")
         if vr == "SQ":
             return b"".join(self._item(item) for item in value)
         if vr in _NUMBERS:
             values = value if isinstance(value, Iterable) else (value,)
             return b"".join(self._number(vr, one) for one in values)
         if isinstance(value, Iterable):
-            return "\\".join(str(one) for one in value).encode("utf-8")
-        return str(value).encode("utf-8")
+            return "\\".join(str(one) for one in value).encode("ascii")
+        return str(value).encode("ascii")
 
     def _number(self, vr: str, value: Any) -> bytes:
         if vr == "AT":
@@ -97,29 +135,27 @@ class Encoding:
         return struct.pack((">" if self.big_endian else "<") + form, *values)
 
 
-ENCODINGS: Final[Mapping[str, Encoding]] = {
+_EXPLICIT_LITTLE: Final = Encoding(explicit=True, big_endian=False)
+_NATIVE: Final[Mapping[str, Encoding]] = {
     str(ImplicitVRLittleEndian): Encoding(explicit=False, big_endian=False),
-    str(ExplicitVRLittleEndian): Encoding(explicit=True, big_endian=False),
     str(ExplicitVRBigEndian): Encoding(explicit=True, big_endian=True),
 }
-"""The transfer syntaxes that can be written, by UID."""
-
-_EXPLICIT_LITTLE: Final = ENCODINGS[str(ExplicitVRLittleEndian)]
 
 
 def encoding_of(transfer_syntax: str) -> Encoding:
-    """Return how `transfer_syntax` (a UID) is written. Raises ValueError for one that is not supported."""
-    try:
-        return ENCODINGS[transfer_syntax]
-    except KeyError:
-        raise ValueError(
-            f"no images can be made in transfer syntax {transfer_syntax}; known: {', '.join(ENCODINGS)}"
-        ) from None
+    """Return how the elements of `transfer_syntax` (a UID) are written.
+
+    Deflated and all encapsulated syntaxes write them in Explicit VR Little Endian (PS3.5 A.4, A.5).
+    """
+    return _NATIVE.get(transfer_syntax, _EXPLICIT_LITTLE)
 
 
-def joined(elements: Elements) -> bytes:
-    """Return `elements` as one data set, in ascending order of tags (PS3.5 7.1)."""
-    return b"".join(elements[tag] for tag in sorted(elements))
+def joined(elements: Mapping[int, bytes], pixel_data: PixelData | None = None) -> bytes:
+    """Return `elements` as one data set, in ascending order of tags (PS3.5 7.1), and Pixel Data after them all."""
+    parts: list[Samples] = [elements[tag] for tag in sorted(elements)]
+    if pixel_data is not None:
+        parts += (pixel_data.head, pixel_data.value, pixel_data.tail)
+    return b"".join(parts)
 
 
 def padded(value: bytes, vr: str) -> bytes:

@@ -31,15 +31,24 @@ class Place:
         return (2 * index + 1) * SCALE // (self.count * frames) - SCALE
 
     def noise(self, amplitude: int, frame: int = 0) -> Pixels:
-        """Return (rows, columns) of uint16 in [0, `amplitude`) that no other instance or frame has."""
-        return pixels.noise(amplitude, self.rows, self.columns, self.series_uid, self.number, frame)
+        """Return (rows, columns) of uint16 in [0, `amplitude`), read from the series' noise at a place of its own.
+
+        Not writable. That no two instances are equal is the work of `numbered`.
+        """
+        return pixels.noise_at(self.number + 521 * frame, amplitude, self.rows, self.columns, self.series_uid)
+
+    def numbered(self, picture: Pixels) -> Pixels:
+        """Return `picture` (writable, contiguous) after making sure, in place, that it is unlike all of its series."""
+        return pixels.numbered(picture, self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class PixelFormat:
     """The part of the Image Pixel module (PS3.3 C.7.6.3) that a class decides. Samples are unsigned.
 
-    More than one sample a pixel means colour by plane (Planar Configuration 1) or by pixel (0).
+    More than one sample a pixel means colour by plane (Planar Configuration 1) or by pixel (0). letters: the
+    sample that burned-in letters have where the greatest one is far beyond all others, and a viewer that takes its
+    window from the samples would show the rest as black.
     """
 
     bits_stored: int
@@ -47,6 +56,7 @@ class PixelFormat:
     photometric: str = "MONOCHROME2"
     samples: int = 1
     by_plane: bool = False
+    letters: int | None = None
 
     def attributes(self, rows: int, columns: int) -> Attributes:
         """Return the Image Pixel module without Pixel Data."""
@@ -73,10 +83,12 @@ def nothing(place: Place) -> Attributes:
 class ImageClass:
     """One kind of image.
 
-    modality: (0008,0060). pixels: the format of what `paint` returns. frames: of each instance; with more than
-    one, `paint` returns them along a leading axis. fixed: attributes of every instance
+    modality: (0008,0060). pixels: the format of what `paint` returns, which is writable and contiguous. frames: of
+    each instance; with more than one, `paint` returns them along a leading axis. fixed: attributes of every instance
     there is. of_series: attributes that are the same throughout a series, from its first place. of_instance:
     attributes of one place. Encoding depends on that division: only `of_instance` is encoded each time.
+    size: rows and columns that real equipment gives such images, or half as many where that is a great many.
+    window: centre and width to show it with (PS3.3 C.11.2.1.2), where they do not stand in `fixed`.
     """
 
     modality: str
@@ -86,6 +98,8 @@ class ImageClass:
     of_series: Callable[[Place], Attributes] = nothing
     of_instance: Callable[[Place], Attributes] = nothing
     frames: int = 1
+    size: tuple[int, int] = (512, 512)
+    window: tuple[float, float] | None = None
 
 
 def code(value: str, scheme: str, meaning: str) -> Attributes:

@@ -22,11 +22,20 @@ PROCEDURES: Final = {
     "CR": "CHEST X-RAY",
     "CT": "CT ABDOMEN",
     "DX": "CHEST X-RAY",
+    "ES": "ENDOSCOPY",
+    "GM": "HISTOLOGY",
     "HC": "FILM COPY",
     "IO": "INTRA-ORAL X-RAY",
     "MG": "MAMMOGRAPHY",
     "MR": "MR BRAIN",
+    "NM": "BONE SCAN",
+    "OT": "DOCUMENT",
+    "PT": "PET WHOLE BODY",
+    "RF": "BARIUM SWALLOW",
+    "SM": "SLIDE MICROSCOPY",
     "US": "US ABDOMEN",
+    "XA": "CORONARY ANGIOGRAPHY",
+    "XC": "CLINICAL PHOTOGRAPHY",
 }
 """What is ordered, by modality; any other modality is its own procedure text."""
 

@@ -9,15 +9,19 @@ import numpy as np
 from simulator.synthesis import pixels
 from simulator.synthesis.encoding import Attributes
 from simulator.synthesis.image_class import ImageClass, PixelFormat, Place, code, millimetres
-from simulator.synthesis.pixels import Pixels
+from simulator.synthesis.pixels import SCALE, Pixels
 from simulator.synthesis.uids import uid
-
-SLICE_SPACING: Final = 1.0
-"""Millimetres from one slice to the next."""
 
 CT_FIELD: Final = 400.0
 MR_FIELD: Final = 240.0
-"""Millimetres across the reconstructed picture."""
+"""Millimetres across the shorter side of the reconstructed picture."""
+
+CT_LENGTH: Final = 400.0
+MR_LENGTH: Final = 150.0
+"""Millimetres of the body that a series goes through, from its feet side up, however many slices there are."""
+
+_THICKEST: Final = 5.0
+"""Millimetres; slices that are farther apart than this leave gaps between them."""
 
 FRAMES: Final = 4
 """Frames in each Enhanced MR instance."""
@@ -25,16 +29,36 @@ FRAMES: Final = 4
 _AXIAL: Final = ("1", "0", "0", "0", "1", "0")
 
 
-def _spacing(field: float, place: Place) -> tuple[str, str]:
-    """Return Pixel Spacing: between rows, then between columns."""
-    return millimetres(field / place.rows), millimetres(field / place.columns)
+_MR_WINDOW: Final = (560, 1120)
+# Twice the value of air: half of it is taken away again, so the mean stays and no sample falls below 0.
+_CT_NOISE: Final = 2 * pixels.ABDOMEN_AIR
+_MR_NOISE: Final = 2 * pixels.BRAIN_AIR
 
 
-def _position(field: float, place: Place, index: int) -> tuple[str, str, str]:
-    """Return the centre of the first pixel of slice `index` (from 0) in the patient, in mm."""
-    x = (field / place.columns - field) / 2
-    y = (field / place.rows - field) / 2
-    return millimetres(x), millimetres(y), millimetres(index * SLICE_SPACING)
+def _spacing(field: float, place: Place) -> float:
+    """Return the millimetres from one pixel to the next, down as across."""
+    return field * pixels.pitch(place.rows, place.columns) / (2 * SCALE)
+
+
+def _pixel_spacing(field: float, place: Place) -> tuple[str, str]:
+    return (millimetres(_spacing(field, place)),) * 2
+
+
+def _step(length: float, place: Place, frames: int = 1) -> float:
+    """Return the millimetres from one slice to the next."""
+    return length / (place.count * frames)
+
+
+def _position(field: float, length: float, place: Place, frame: int = 0, frames: int = 1) -> tuple[str, str, str]:
+    """Return the centre of the first pixel of a slice in the patient, in mm; 0 is the middle of the phantom.
+
+    Columns go to the patient's left, rows to the back (see `_AXIAL`), and slices to the head (PS3.3 C.7.6.2.1.1).
+    """
+    spacing = _spacing(field, place)
+    index = (place.number - 1) * frames + frame
+    z = (2 * index + 1) * _step(length, place, frames) / 2 - length / 2
+    x, y = ((1 - size) * spacing / 2 for size in (place.columns, place.rows))
+    return millimetres(x), millimetres(y), millimetres(z)
 
 
 def _frame_of_reference(place: Place) -> Attributes:
@@ -44,30 +68,36 @@ def _frame_of_reference(place: Place) -> Attributes:
     }
 
 
-def _plane(field: float, place: Place) -> Attributes:
+def _plane(field: float, length: float, place: Place) -> Attributes:
     return {
         **_frame_of_reference(place),
-        "PixelSpacing": _spacing(field, place),
+        "PixelSpacing": _pixel_spacing(field, place),
         "ImageOrientationPatient": _AXIAL,
-        "SliceThickness": millimetres(SLICE_SPACING),
+        "SliceThickness": millimetres(min(_THICKEST, _step(length, place))),
         "PatientPosition": "HFS",
     }
 
 
-def _plane_of_instance(field: float, place: Place) -> Attributes:
-    position = _position(field, place, place.number - 1)
+def _plane_of_instance(field: float, length: float, place: Place) -> Attributes:
+    position = _position(field, length, place)
     return {"ImagePositionPatient": position, "SliceLocation": position[2]}
 
 
 def _abdomen(place: Place) -> Pixels:
-    cut = pixels.slice_at(place.depth(), pixels.ABDOMEN, pixels.ABDOMEN_AIR, place.rows, place.columns)
-    return cut + place.noise(24)
+    """Return one slice through the trunk as 12-bit uint16."""
+    picture = pixels.slice_at(place.depth(), pixels.ABDOMEN, pixels.ABDOMEN_AIR, place.rows, place.columns)
+    picture += place.noise(_CT_NOISE)
+    picture -= np.uint16(pixels.ABDOMEN_AIR)
+    return place.numbered(picture)
 
 
 def _brain(place: Place, frame: int = 0, frames: int = 1) -> Pixels:
+    """Return one slice through the head as 12-bit uint16."""
     depth = place.depth(frame, frames)
-    cut = pixels.slice_at(depth, pixels.BRAIN, pixels.BRAIN_AIR, place.rows, place.columns)
-    return cut + place.noise(40, frame)
+    picture = pixels.slice_at(depth, pixels.BRAIN, pixels.BRAIN_AIR, place.rows, place.columns)
+    picture += place.noise(_MR_NOISE, frame)
+    picture -= np.uint16(pixels.BRAIN_AIR)
+    return pixels.numbered(picture, place.number * frames + frame)
 
 
 def _brain_frames(place: Place) -> Pixels:
@@ -89,8 +119,8 @@ CT: Final = ImageClass(
         "WindowCenter": "40",
         "WindowWidth": "400",
     },
-    of_series=lambda place: _plane(CT_FIELD, place),
-    of_instance=lambda place: _plane_of_instance(CT_FIELD, place),
+    of_series=lambda place: _plane(CT_FIELD, CT_LENGTH, place),
+    of_instance=lambda place: _plane_of_instance(CT_FIELD, CT_LENGTH, place),
 )
 
 MR: Final = ImageClass(
@@ -108,11 +138,12 @@ MR: Final = ImageClass(
         "EchoTime": "15",
         "EchoTrainLength": "1",
         "MagneticFieldStrength": "1.5",
-        "WindowCenter": "750",
-        "WindowWidth": "1500",
+        "WindowCenter": str(_MR_WINDOW[0]),
+        "WindowWidth": str(_MR_WINDOW[1]),
     },
-    of_series=lambda place: _plane(MR_FIELD, place),
-    of_instance=lambda place: _plane_of_instance(MR_FIELD, place),
+    of_series=lambda place: _plane(MR_FIELD, MR_LENGTH, place),
+    of_instance=lambda place: _plane_of_instance(MR_FIELD, MR_LENGTH, place),
+    size=(256, 256),
 )
 
 
@@ -202,15 +233,15 @@ def _shared_groups(place: Place) -> Attributes:
     return {
         "PixelMeasuresSequence": (
             {
-                "PixelSpacing": _spacing(MR_FIELD, place),
-                "SliceThickness": millimetres(SLICE_SPACING),
-                "SpacingBetweenSlices": millimetres(SLICE_SPACING),
+                "PixelSpacing": _pixel_spacing(MR_FIELD, place),
+                "SliceThickness": millimetres(min(_THICKEST, _step(MR_LENGTH, place, FRAMES))),
+                "SpacingBetweenSlices": millimetres(_step(MR_LENGTH, place, FRAMES)),
             },
         ),
         "PlaneOrientationSequence": ({"ImageOrientationPatient": _AXIAL},),
         "FrameAnatomySequence": ({"FrameLaterality": "U", "AnatomicRegionSequence": (_BRAIN_CODE,)},),
         "PixelValueTransformationSequence": ({"RescaleIntercept": "0", "RescaleSlope": "1", "RescaleType": "US"},),
-        "FrameVOILUTSequence": ({"WindowCenter": "750", "WindowWidth": "1500"},),
+        "FrameVOILUTSequence": ({"WindowCenter": str(_MR_WINDOW[0]), "WindowWidth": str(_MR_WINDOW[1])},),
         "MRImageFrameTypeSequence": ({"FrameType": ("ORIGINAL", "PRIMARY", "T1", "NONE"), **_FRAME_TYPE},),
         "MRTimingAndRelatedParametersSequence": (_TIMING,),
         "MRFOVGeometrySequence": (
@@ -240,7 +271,7 @@ def _shared_groups(place: Place) -> Attributes:
 
 
 def _frame_groups(place: Place, frame: int) -> Attributes:
-    index = (place.number - 1) * FRAMES + frame
+    position = _position(MR_FIELD, MR_LENGTH, place, frame, FRAMES)
     return {
         "FrameContentSequence": (
             {
@@ -253,7 +284,7 @@ def _frame_groups(place: Place, frame: int) -> Attributes:
                 "DimensionIndexValues": (1, frame + 1),
             },
         ),
-        "PlanePositionSequence": ({"ImagePositionPatient": _position(MR_FIELD, place, index)},),
+        "PlanePositionSequence": ({"ImagePositionPatient": position},),
     }
 
 
@@ -286,4 +317,6 @@ ENHANCED_MR: Final = ImageClass(
     of_instance=lambda place: {
         "PerFrameFunctionalGroupsSequence": tuple(_frame_groups(place, frame) for frame in range(FRAMES))
     },
+    size=(256, 256),
+    window=_MR_WINDOW,
 )

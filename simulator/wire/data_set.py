@@ -2,7 +2,8 @@
 
 A walk finds every top-level element and proves that the data set is whole: each length fits in what is
 there, each sequence and item of undefined length is closed. It copies nothing and builds no `Dataset`.
-Complaints begin with what matters most: an Error Comment (0000,0902) takes 64 characters of them.
+A survey is the walk of one who judges: it goes into every sequence, and refuses odd lengths. Complaints begin
+with what matters most: an Error Comment (0000,0902) takes 64 characters of them.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import struct
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydicom.charset import convert_encodings, decode_bytes, default_encoding
+from pydicom.datadict import dictionary_VR
 from pydicom.valuerep import TEXT_VR_DELIMS
 
 from simulator.errors import NotDicom
@@ -22,17 +25,33 @@ IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
 EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+# Every other transfer syntax encapsulates Pixel Data (PS3.5 A.4).
+NATIVE = frozenset(
+    (
+        IMPLICIT_VR_LITTLE_ENDIAN,
+        EXPLICIT_VR_LITTLE_ENDIAN,
+        DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+        EXPLICIT_VR_BIG_ENDIAN,
+    )
+)
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 SOP_CLASS_UID = 0x00080016
 SOP_INSTANCE_UID = 0x00080018
 ACCESSION_NUMBER = 0x00080050
+MODALITY = 0x00080060
 PATIENT_NAME = 0x00100010
 PATIENT_ID = 0x00100020
 PATIENT_BIRTH_DATE = 0x00100030
 PATIENT_SEX = 0x00100040
 STUDY_INSTANCE_UID = 0x0020000D
 SERIES_INSTANCE_UID = 0x0020000E
+SAMPLES_PER_PIXEL = 0x00280002
+PHOTOMETRIC_INTERPRETATION = 0x00280004
+NUMBER_OF_FRAMES = 0x00280008
+ROWS = 0x00280010
+COLUMNS = 0x00280011
+BITS_ALLOCATED = 0x00280100
 PIXEL_DATA = 0x7FE00010
 
 _UNDEFINED = 0xFFFFFFFF
@@ -46,12 +65,22 @@ _SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM U
 class Element:
     """A top-level element: its tag, and where its value stands in the walked bytes.
 
-    For an undefined length the value runs from the first item to before the sequence delimiter.
+    For an undefined length the value runs from the first item to before the sequence delimiter, and `items` says
+    how many items there are; else it is None.
     """
 
     tag: int
     start: int
     end: int
+    items: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a survey found: the raw values of the tags asked for, by tag, and the place of Pixel Data (7FE0,0010)."""
+
+    values: Mapping[int, bytes]
+    pixel_data: Element | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +125,8 @@ def elements(data: bytes, transfer_syntax_uid: str, start: int = 0) -> Iterator[
 
     Raises `NotDicom` where an element does not fit in the data, with its tag and byte offset.
     """
-    encoding = _encoding_of(transfer_syntax_uid)
-    position = start
-    while position < len(data):
-        element, position = _element(data, position, encoding)
-        yield element
+    for tag, begin, end, items in _Walk(data, strict=False).elements(start, _encoding_of(transfer_syntax_uid)):
+        yield Element(tag, begin, end, items)
 
 
 def read(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> dict[int, bytes]:
@@ -109,8 +135,33 @@ def read(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> dict[i
     Raises `NotDicom` when the data set is not whole, even if all tags were found before.
     """
     whole = plain(data, transfer_syntax_uid)
-    found = {e.tag: e for e in elements(whole, transfer_syntax_uid) if e.tag in tags}
-    return {tag: bytes(whole[e.start : e.end]) for tag, e in found.items()}
+    found = _Walk(whole, strict=False).elements(0, _encoding_of(transfer_syntax_uid))
+    return {tag: bytes(whole[start:end]) for tag, start, end, _ in found if tag in tags}
+
+
+def survey(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> Survey:
+    """Return the raw values of those `tags` that stand at the top level, and where Pixel Data lies, in one walk.
+
+    Raises `NotDicom` when the data set is not whole, when what a sequence of defined length holds is no sequence,
+    and for an element, at whatever depth, or a fragment of odd length (PS3.5 7.1.1, A.4), with its tag, its length
+    and its byte offset. What stands in a private element without a VR, or in one of VR UN and defined length, is
+    not looked into: nothing says that it holds elements.
+    """
+    whole = plain(data, transfer_syntax_uid)
+    values: dict[int, bytes] = {}
+    pixel_data = None
+    for tag, start, end, items in _Walk(whole, strict=True).elements(0, _encoding_of(transfer_syntax_uid)):
+        if tag in tags:
+            values[tag] = bytes(whole[start:end])
+        elif tag == PIXEL_DATA:
+            pixel_data = Element(tag, start, end, items)
+    return Survey(values, pixel_data)
+
+
+def unsigned_short(values: Mapping[int, bytes], tag: int, transfer_syntax_uid: str) -> int | None:
+    """Return the value of `tag` as US (PS3.5 6.2), 0 to 65535; None when it is absent or not one number."""
+    raw = values.get(tag, b"")
+    return _encoding_of(transfer_syntax_uid).short.unpack(raw)[0] if len(raw) == 2 else None
 
 
 def text(values: Mapping[int, bytes], tag: int) -> str:
@@ -148,7 +199,8 @@ def _decoded(raw: bytes, character_set: bytes) -> str:
     try:
         # pydicom has Latin-1 for the default repertoire, which is ASCII, and for a set that it does not know.
         encodings = ["ascii" if name == default_encoding else name for name in convert_encodings(terms)]
-        return str(decode_bytes(raw, encodings, set(TEXT_VR_DELIMS)))
+        # pydicom leaves this one of the escape sequences in the text (PS3.3 Table C.12-4: ISO 2022 IR 58 as G1).
+        return str(decode_bytes(raw, encodings, set(TEXT_VR_DELIMS))).replace("\x1b$)A", "")
     except (LookupError, UnicodeError, ValueError):
         return raw.decode("ascii", "replace")
 
@@ -161,26 +213,105 @@ def _encoding_of(transfer_syntax_uid: str) -> _Encoding:
     return _EXPLICIT_LITTLE
 
 
-def _element(data: bytes, position: int, encoding: _Encoding, depth: int = 0) -> tuple[Element, int]:
-    """Return the element at `position`, inside `depth` sequences, and the position after it."""
-    tag, start, length, vr = _element_header(data, position, encoding)
-    if length != _UNDEFINED:
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A walk through `data`; `strict` goes into sequences of defined length too, and refuses odd lengths."""
+
+    data: bytes
+    strict: bool
+
+    def elements(self, start: int, encoding: _Encoding) -> Iterator[tuple[int, int, int, int | None]]:
+        """Yield tag, start, end and items of every top-level element, as in `Element`."""
+        position, limit = start, len(self.data)
+        while position < limit:
+            tag, begin, end, items, position = self._element(position, limit, encoding, 0)
+            yield tag, begin, end, items
+
+    def _element(
+        self, position: int, limit: int, encoding: _Encoding, depth: int
+    ) -> tuple[int, int, int, int | None, int]:
+        """Return the element at `position`, inside `depth` sequences, and the position after it.
+
+        Nothing may go beyond `limit`, where the data, the item or the sequence around it ends.
+        """
+        tag, start, length, vr = _element_header(self.data, position, limit, encoding)
+        if length == _UNDEFINED:
+            # An UN of undefined length holds a sequence in Implicit VR Little Endian (PS3.5 6.2.2).
+            inner = _IMPLICIT_LITTLE if vr == b"UN" else encoding
+            end, items = self._items_to_delimiter(start, limit, inner, tag, depth)
+            return tag, start, end - 8, items, end
         end = start + length
-        if end > len(data):
+        if end > limit:
             raise NotDicom(
-                f"truncated: {tag_text(tag)} needs {length} bytes, {len(data) - start} are left (byte {position})"
+                f"truncated: {tag_text(tag)} needs {length} bytes, {limit - start} are left (byte {position})"
             )
-        return Element(tag, start, end), end
-    # An UN of undefined length holds a sequence in Implicit VR Little Endian (PS3.5 6.2.2).
-    inner = _IMPLICIT_LITTLE if vr == b"UN" else encoding
-    end = _skip_items(data, start, inner, tag, depth)
-    return Element(tag, start, end - 8), end
+        if self.strict:
+            if vr == b"SQ" or (encoding.implicit and _is_sequence(tag)):
+                # Before its own length is judged: what is odd in it makes it odd, and says more.
+                self._items_to_limit(start, end, encoding, tag, depth)
+            if length & 1:
+                raise NotDicom(f"odd length: {tag_text(tag)} has {length} bytes (byte {position})")
+        return tag, start, end, None, end
+
+    def _items_to_delimiter(
+        self, position: int, limit: int, encoding: _Encoding, sequence: int, depth: int
+    ) -> tuple[int, int]:
+        """Return the position after the delimiter that closes a sequence (or fragments), and how many items it has."""
+        _check_depth(position, sequence, depth)
+        count = 0
+        while True:
+            tag, start, length, _ = _element_header(self.data, position, limit, encoding)
+            if tag == _SEQUENCE_END:
+                return start, count
+            _check_item(position, tag, sequence)
+            position = self._item(position, start, length, limit, encoding, sequence, depth)
+            count += 1
+
+    def _items_to_limit(self, position: int, limit: int, encoding: _Encoding, sequence: int, depth: int) -> None:
+        """Walk the items of a sequence that ends at `limit`."""
+        _check_depth(position, sequence, depth)
+        while position < limit:
+            tag, start, length, _ = _element_header(self.data, position, limit, encoding)
+            _check_item(position, tag, sequence)
+            position = self._item(position, start, length, limit, encoding, sequence, depth)
+
+    def _item(
+        self, position: int, start: int, length: int, limit: int, encoding: _Encoding, sequence: int, depth: int
+    ) -> int:
+        """Return the position after the item at `position`, whose value starts at `start`."""
+        if length == _UNDEFINED:
+            return self._elements_to_delimiter(start, limit, encoding, depth)
+        end = start + length
+        if end > limit:
+            raise NotDicom(
+                f"truncated: an item of {tag_text(sequence)} needs {length} bytes, "
+                f"{limit - start} are left (byte {position})"
+            )
+        if self.strict:
+            if sequence != PIXEL_DATA:
+                self._elements_to_limit(start, end, encoding, depth)
+            if length & 1:
+                raise NotDicom(f"odd length: item of {tag_text(sequence)}, {length} bytes (byte {position})")
+        return end
+
+    def _elements_to_delimiter(self, position: int, limit: int, encoding: _Encoding, depth: int) -> int:
+        """Return the position after the delimiter that closes an item of undefined length."""
+        while True:
+            tag, start, _, _ = _element_header(self.data, position, limit, encoding)
+            if tag == _ITEM_END:
+                return start
+            *_, position = self._element(position, limit, encoding, depth + 1)
+
+    def _elements_to_limit(self, position: int, limit: int, encoding: _Encoding, depth: int) -> None:
+        """Walk the elements of an item that ends at `limit`."""
+        while position < limit:
+            *_, position = self._element(position, limit, encoding, depth + 1)
 
 
-def _element_header(data: bytes, position: int, encoding: _Encoding) -> tuple[int, int, int, bytes]:
+def _element_header(data: bytes, position: int, limit: int, encoding: _Encoding) -> tuple[int, int, int, bytes]:
     """Return tag, start of the value, length and VR (empty when implicit)."""
-    if position + 8 > len(data):
-        raise NotDicom(f"truncated: {len(data) - position} bytes are too few for an element (byte {position})")
+    if position + 8 > limit:
+        raise NotDicom(f"truncated: {limit - position} bytes are too few for an element (byte {position})")
     group, element = encoding.tag.unpack_from(data, position)
     tag = group << 16 | element
     if encoding.implicit or group == 0xFFFE:
@@ -190,36 +321,25 @@ def _element_header(data: bytes, position: int, encoding: _Encoding) -> tuple[in
         return tag, position + 8, encoding.short.unpack_from(data, position + 6)[0], vr
     if vr not in _LONG_VRS:
         raise NotDicom(f"{tag_text(tag)} has no value representation (byte {position}, found {vr!r})")
-    if position + 12 > len(data):
+    if position + 12 > limit:
         raise NotDicom(f"truncated: {tag_text(tag)} ends within its length (byte {position})")
     return tag, position + 12, encoding.long.unpack_from(data, position + 8)[0], vr
 
 
-def _skip_items(data: bytes, position: int, encoding: _Encoding, sequence: int, depth: int) -> int:
-    """Return the position after the delimiter that closes a sequence (or encapsulated pixel data)."""
+@lru_cache(maxsize=4096)
+def _is_sequence(tag: int) -> bool:
+    """Tell whether PS3.6 makes a sequence of `tag`, which counts where no VR is written."""
+    try:
+        return dictionary_VR(tag) == "SQ"
+    except KeyError:
+        return False
+
+
+def _check_depth(position: int, sequence: int, depth: int) -> None:
     if depth == _MAXIMUM_DEPTH:
         raise NotDicom(f"{tag_text(sequence)} is nested in {depth} sequences (byte {position})")
-    while True:
-        tag, start, length, _ = _element_header(data, position, encoding)
-        if tag == _SEQUENCE_END:
-            return start
-        if tag != _ITEM:
-            raise NotDicom(f"{tag_text(tag)} stands where {tag_text(sequence)} has an item (byte {position})")
-        if length == _UNDEFINED:
-            position = _skip_item(data, start, encoding, depth)
-        elif start + length <= len(data):
-            position = start + length
-        else:
-            raise NotDicom(
-                f"truncated: an item of {tag_text(sequence)} needs {length} bytes, "
-                f"{len(data) - start} are left (byte {position})"
-            )
 
 
-def _skip_item(data: bytes, position: int, encoding: _Encoding, depth: int) -> int:
-    """Return the position after the delimiter that closes an item of undefined length."""
-    while True:
-        tag, start, _, _ = _element_header(data, position, encoding)
-        if tag == _ITEM_END:
-            return start
-        _, position = _element(data, position, encoding, depth + 1)
+def _check_item(position: int, tag: int, sequence: int) -> None:
+    if tag != _ITEM:
+        raise NotDicom(f"{tag_text(tag)} stands where {tag_text(sequence)} has an item (byte {position})")

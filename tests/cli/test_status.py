@@ -24,8 +24,8 @@ def status(*arguments: str | Path, folder: Path) -> str:
 
 def test_a_study_is_told_by_the_gateway_and_by_its_folder_alike(tmp_path: Path) -> None:
     study = made.a_study("status", instances=3)
-    odd = made.a_study("odd", lies={"accession_number": ODD})
-    bare = made.a_study("bare", lies={"accession_number": ""})
+    odd = made.a_study("odd", lies={"AccessionNumber": ODD})
+    bare = made.a_study("bare", lies={"AccessionNumber": ""})
     for number, each in enumerate((study, odd, bare)):
         processes.written(each, tmp_path / "studies" / str(number))
     with processes.gateway(tmp_path) as gateway:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import BytesIO
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys, StudyKeys
 from simulator.rules.sop_classes import by_name
 from simulator.site import Site
-from simulator.synthesis.studies import Instance, Study
+from simulator.synthesis.studies import Instance
 from simulator.wire import data_set
 from simulator.wire.association import Response, StoreRequest
 from tests.gateway.made import a_site, opened, received
@@ -41,9 +42,9 @@ def parts(tmp_path: Path) -> Iterator[tuple[Store, Index]]:
         yield both
 
 
-def keep(study: Study, store: Store, index: Index, site: Site | None = None) -> None:
+def keep(instances: Iterable[Instance], store: Store, index: Index, site: Site | None = None) -> None:
     """Take every instance, as the gateway does."""
-    for instance in study.instances:
+    for instance in instances:
         taken = pipeline.receive(received(instance), site or a_site(), index)
         assert isinstance(taken, Received)
         row = pipeline.persist(taken, store).row
@@ -187,7 +188,7 @@ def test_an_unchanged_data_set_is_not_refused(parts: tuple[Store, Index]) -> Non
 
 def test_the_same_instance_again_is_a_repeat(parts: tuple[Store, Index]) -> None:
     store, index = parts
-    keep(STUDY, store, index)
+    keep(STUDY.instances, store, index)
     taken = pipeline.receive(received(STUDY.instances[0], calling_ae_title="OTHER"), a_site(), index)
     assert isinstance(taken, Received)
     assert taken.repeated
@@ -195,13 +196,27 @@ def test_the_same_instance_again_is_a_repeat(parts: tuple[Store, Index]) -> None
 
 def test_the_same_uid_with_other_content_is_refused(parts: tuple[Store, Index]) -> None:
     store, index = parts
-    keep(STUDY, store, index)
+    keep(STUDY.instances, store, index)
     instance = STUDY.instances[0]
     other = instance.data_set[:-1] + bytes([instance.data_set[-1] ^ 1])
     found = refusal(received(instance, data_set=other), index)
     assert found.response == Response(0xC001, "an instance with this UID and other content is held already")
     assert found.header is not None
     assert not found.exceeds_image_limit
+    held = index.instance(instance.sop_instance_uid)
+    assert held is not None
+    assert store.read(held.file).endswith(instance.data_set)
+
+
+def test_the_same_instance_again_is_stored_once(parts: tuple[Store, Index]) -> None:
+    store, index = parts
+    keep(STUDY.instances, store, index)
+    before = sorted(store.names())
+    again = pipeline.receive(received(STUDY.instances[0]), a_site(), index)
+    assert isinstance(again, Received)
+    row = pipeline.persist(again, store).row
+    assert row == index.instance(row.sop_instance_uid)
+    assert sorted(store.names()) == before
 
 
 # --- the image limit ---------------------------------------------------------------------------------
@@ -217,7 +232,7 @@ def test_one_image_too_many_is_refused_where_the_site_rejects(
 ) -> None:
     store, index = parts
     site = limited(2, "reject", status=status)
-    keep(replace(STUDY, instances=STUDY.instances[:2]), store, index, site)
+    keep(STUDY.instances[:2], store, index, site)
     found = refusal(received(STUDY.instances[2]), index, site)
     assert found.response == Response(number, "more than 2 images in this study")
     assert found.exceeds_image_limit
@@ -228,7 +243,7 @@ def test_one_image_too_many_is_refused_where_the_site_rejects(
 def test_a_repeat_is_no_further_image(parts: tuple[Store, Index]) -> None:
     store, index = parts
     site = limited(3, "reject")
-    keep(STUDY, store, index, site)
+    keep(STUDY.instances, store, index, site)
     taken = pipeline.receive(received(STUDY.instances[0]), site, index)
     assert isinstance(taken, Received)
     assert taken.repeated
@@ -237,14 +252,14 @@ def test_a_repeat_is_no_further_image(parts: tuple[Store, Index]) -> None:
 def test_the_images_of_another_study_do_not_count(parts: tuple[Store, Index]) -> None:
     store, index = parts
     site = limited(3, "reject")
-    keep(STUDY, store, index, site)
-    keep(a_study("another", instances=3), store, index, site)
+    keep(STUDY.instances, store, index, site)
+    keep(a_study("another", instances=3).instances, store, index, site)
 
 
 def test_any_number_is_taken_where_the_site_recommends(parts: tuple[Store, Index]) -> None:
     store, index = parts
     site = limited(1, "recommend")
-    keep(STUDY, store, index, site)
+    keep(STUDY.instances, store, index, site)
     found = pipeline.inspect(STUDY.study_instance_uid, index)
     assert (found.instances, found.exceeded) == (3, False)
     assert pipeline.policy(Unmatched(found, ("order.not-found",)), site).warnings == ("image-count.exceeded",)
@@ -269,7 +284,7 @@ def inspected(index: Index) -> Inspected:
 
 def test_a_study_is_inspected_with_its_order(parts: tuple[Store, Index]) -> None:
     store, index = parts
-    keep(STUDY, store, index)
+    keep(STUDY.instances, store, index)
     assert inspected(index).order is None
     put_order(index, ORDER_KEYS)
     assert inspected(index) == Inspected(
@@ -284,7 +299,7 @@ def test_a_study_is_inspected_with_its_order(parts: tuple[Store, Index]) -> None
 
 def test_a_study_that_another_came_before_finds_its_number_taken(parts: tuple[Store, Index]) -> None:
     store, index = parts
-    keep(STUDY, store, index)
+    keep(STUDY.instances, store, index)
     put_order(index, ORDER_KEYS)
     other = StudyRow("1.2", ORDER.accession_number, "forwarded", order_accession=ORDER.accession_number)
     index.change_study(
@@ -298,7 +313,7 @@ def test_a_study_that_another_came_before_finds_its_number_taken(parts: tuple[St
 
 def test_matched(parts: tuple[Store, Index]) -> None:
     store, index = parts
-    keep(STUDY, store, index)
+    keep(STUDY.instances, store, index)
     put_order(index, ORDER_KEYS)
     outcome = pipeline.match(inspected(index), a_site())
     assert isinstance(outcome, Matched)
@@ -319,7 +334,7 @@ def test_unmatched(
     parts: tuple[Store, Index], order: OrderKeys | None, reasons: tuple[str, ...], unmatched: str, state: str
 ) -> None:
     store, index = parts
-    keep(STUDY, store, index)
+    keep(STUDY.instances, store, index)
     if order is not None:
         put_order(index, order)
     site = a_site(unmatched=unmatched)
@@ -331,7 +346,7 @@ def test_unmatched(
 
 def test_the_rules_of_the_site_apply(parts: tuple[Store, Index]) -> None:
     store, index = parts
-    keep(STUDY, store, index)
+    keep(STUDY.instances, store, index)
     put_order(index, ORDER_KEYS)
     outcome = pipeline.match(inspected(index), a_site(accession={"department_codes": ["ZZ"]}))
     assert isinstance(outcome, Unmatched)
@@ -340,9 +355,33 @@ def test_the_rules_of_the_site_apply(parts: tuple[Store, Index]) -> None:
 
 def test_instances_that_disagree_make_the_study_inconsistent(parts: tuple[Store, Index]) -> None:
     store, index = parts
-    told = a_study(lies={"patient_sex": "O"}, instances=3)
-    keep(replace(STUDY, instances=STUDY.instances[:1]), store, index)
-    keep(replace(told, instances=told.instances[1:2]), store, index)
+    told = a_study(lies={"PatientSex": "O"}, instances=3)
+    keep(STUDY.instances[:1], store, index)
+    keep(told.instances[1:2], store, index)
+    put_order(index, ORDER_KEYS)
+    outcome = pipeline.match(inspected(index), a_site())
+    assert isinstance(outcome, Unmatched)
+    assert outcome.reasons == ("study.inconsistent",)
+
+
+@pytest.mark.parametrize("arrival", list(permutations(range(3))))
+def test_two_patients_in_a_study_are_found_in_whatever_order_they_come(
+    parts: tuple[Store, Index], arrival: tuple[int, ...]
+) -> None:
+    store, index = parts
+    other = an_order("another").person
+    told = a_study(
+        instances=3,
+        lies={
+            "PatientID": other.hkid,
+            "PatientName": other.name,
+            "PatientBirthDate": other.birth_date,
+            "PatientSex": other.sex,
+        },
+    )
+    instances = [STUDY.instances[0], told.instances[1], told.instances[2]]
+    for place in arrival:
+        keep([instances[place]], store, index)
     put_order(index, ORDER_KEYS)
     outcome = pipeline.match(inspected(index), a_site())
     assert isinstance(outcome, Unmatched)
@@ -352,7 +391,7 @@ def test_instances_that_disagree_make_the_study_inconsistent(parts: tuple[Store,
 def test_a_study_that_went_over_the_limit_is_rejected_even_if_it_matches(parts: tuple[Store, Index]) -> None:
     store, index = parts
     site = limited(3, "reject")
-    keep(STUDY, store, index, site)
+    keep(STUDY.instances, store, index, site)
     put_order(index, ORDER_KEYS)
     assert pipeline.policy(pipeline.match(inspected(index), site), site).state == "matched"
     row = StudyRow(STUDY.study_instance_uid, ORDER.accession_number, "rejected", ("image-count.exceeded",))
@@ -366,7 +405,7 @@ def test_a_study_that_went_over_the_limit_is_rejected_even_if_it_matches(parts: 
 
 def test_a_limit_that_was_lowered_rejects_what_is_held(parts: tuple[Store, Index]) -> None:
     store, index = parts
-    keep(STUDY, store, index)
+    keep(STUDY.instances, store, index)
     verdict = pipeline.policy(pipeline.match(inspected(index), limited(2, "reject")), limited(2, "reject"))
     assert (verdict.state, verdict.reasons) == ("rejected", ("image-count.exceeded",))
 
@@ -376,7 +415,7 @@ def test_a_matched_study_over_the_recommendation_is_matched_with_a_warning(
     parts: tuple[Store, Index], limit: int, warnings: tuple[str, ...]
 ) -> None:
     store, index = parts
-    keep(STUDY, store, index)
+    keep(STUDY.instances, store, index)
     put_order(index, ORDER_KEYS)
     site = limited(limit, "recommend")
     verdict = pipeline.policy(pipeline.match(inspected(index), site), site)
@@ -387,6 +426,6 @@ def test_every_class_passes_the_steps(parts: tuple[Store, Index]) -> None:
     store, index = parts
     for sop_class in a_site().storage_classes():
         study = a_study(sop_class.keyword, sop_class)
-        keep(study, store, index)
+        keep(study.instances, store, index)
         assert pipeline.inspect(study.study_instance_uid, index).instances == 1
     assert CT in a_site().storage_classes()

@@ -153,7 +153,7 @@ def test_instances_that_come_after_the_study_was_forwarded_follow_it(tmp_path: P
 def test_an_instance_that_comes_while_the_study_is_forwarded_is_decided_first(tmp_path: Path) -> None:
     """It disagrees with the others, so the study must not be sent with it, though the destination needs two tries."""
     begun, go_on = threading.Event(), threading.Event()
-    told = a_study(lies={"patient_sex": "O"}, instances=3).instances[2]
+    told = a_study(lies={"PatientSex": "O"}, instances=3).instances[2]
     with remote() as (taking, port):
 
         def refuse_the_first(request: object) -> None:
@@ -238,11 +238,11 @@ def truth_of(study: Study) -> dict[str, str]:
     """Return the lies by which another study tells of the same patient and number."""
     person = ORDER.person
     return {
-        "patient_id": person.hkid,
-        "patient_name": person.name,
-        "patient_birth_date": person.birth_date,
-        "patient_sex": person.sex,
-        "accession_number": study.accession_number,
+        "PatientID": person.hkid,
+        "PatientName": person.name,
+        "PatientBirthDate": person.birth_date,
+        "PatientSex": person.sex,
+        "AccessionNumber": study.accession_number,
     }
 
 

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from simulator.report import html, words
+from simulator.report.html import Tile
 from simulator.report.model import Result
 from simulator.scenario.checks import VERDICTS
+from simulator.scenario.plan import Picture
+from simulator.synthesis.preview import thumbnail
+from simulator.synthesis.tomography import CT
 from tests.report import made
 
-VOID = frozenset(("meta", "wbr"))
+VOID = frozenset(("meta", "wbr", "img", "br"))
 
 
 class Page(HTMLParser):
@@ -163,3 +169,18 @@ def test_a_run_in_which_nothing_was_checked_says_so() -> None:
     empty = result.model_copy(update={"verdict": "error", "counts": {}, "scenarios": (failed,)})
     for unproven in (empty, made.run("none")):
         assert "nothing is proven" in read(unproven).text.split("What to look at first")[1]
+
+
+def test_the_contact_sheet_shows_what_was_sent_and_needs_no_other_file() -> None:
+    png = thumbnail(np.zeros((8, 8), np.uint16), CT, 8)
+    picture = Picture("study", "CT <Image>", "SYNCT2400000001A", 2, ("RLELossless",), png)
+    page = Page(html.render(made.mixed(), [Tile("matched[passes]", picture)]))
+    [image] = page.all("img")
+    assert image["src"] == f"data:image/png;base64,{b64encode(png).decode()}"
+    assert image["alt"] == "CT <Image>, SYNCT2400000001A"
+    for expected in ("What was sent", "matched[passes]", "SYNCT2400000001A", "2 instances", "RLELossless"):
+        assert expected in page.text
+
+
+def test_without_pictures_there_is_no_contact_sheet() -> None:
+    assert "What was sent" not in read(made.mixed()).text

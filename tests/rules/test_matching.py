@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -100,12 +101,20 @@ def test_the_rules_of_the_site_are_applied() -> None:
     assert decide([STUDY], ORDER, rules) == ("accession.malformed.hospital", "accession.malformed.check")
 
 
-def test_disagreeing_instances_come_first_and_the_first_is_judged() -> None:
+def test_disagreeing_instances_come_first_and_the_best_is_judged_whichever_came_first() -> None:
     other = StudyKeys(NUMBER, dataclasses.replace(CHAN, sex="F"))
-    assert decide([STUDY, other], ORDER, ANY) == ("study.inconsistent",)
-    assert decide([other, STUDY], ORDER, ANY) == ("study.inconsistent", "sex.mismatch")
-    assert decide([STUDY, StudyKeys("", CHAN)], ORDER, ANY) == ("study.inconsistent",)
-    assert decide([StudyKeys("", CHAN), STUDY], ORDER, ANY) == ("study.inconsistent", "accession.missing")
+    numberless = StudyKeys("", CHAN)
+    assert decide([STUDY, other], ORDER, ANY) == decide([other, STUDY], ORDER, ANY) == ("study.inconsistent",)
+    assert decide([STUDY, numberless], ORDER, ANY) == decide([numberless, STUDY], ORDER, ANY) == ("study.inconsistent",)
+    both = ("study.inconsistent", "sex.mismatch")
+    worse = StudyKeys(NUMBER, MajorKeys("AB1234569", "LEE^SIU MING", "19700131", "F"))
+    assert decide([other, worse], ORDER, ANY) == decide([worse, other], ORDER, ANY) == both
+
+
+def test_of_keys_that_fit_equally_badly_the_first_reason_decides() -> None:
+    nameless, sexless = (StudyKeys(NUMBER, dataclasses.replace(CHAN, **{key: ""})) for key in ("name", "sex"))
+    expected = ("study.inconsistent", "name.missing")
+    assert decide([nameless, sexless], ORDER, ANY) == decide([sexless, nameless], ORDER, ANY) == expected
 
 
 def test_an_empty_key_on_one_instance_is_a_disagreement() -> None:
@@ -147,8 +156,9 @@ def test_all_reasons_together(
     """Every combination of faults is told in full: no fault hides another, and none is invented."""
     cases = {"hkid": hkid, "name": name, "birth-date": birth_date, "sex": sex}
     text, malformed = number
+    worst = StudyKeys("-XX-RO70000010A*", MajorKeys("?", "陳", "?", "?"))  # nine reasons, more than any of the cases
     study = StudyKeys(text, MajorKeys(*(case[0] for case in cases.values())))
-    studies = [study, StudyKeys("another", CHAN)] if disagree else [study]
+    studies = [worst, study] if disagree else [study]
     placed = None if order == "none" else dataclasses.replace(ORDER, cancelled=order == "cancelled")
 
     looked_up = not malformed
@@ -166,6 +176,18 @@ def test_all_reasons_together(
 
 texts = st.one_of(st.text(max_size=5), st.sampled_from((NUMBER, "A1234563", "CHAN", "19700131", "M", "U")))
 any_keys = st.builds(MajorKeys, texts, texts, texts, texts)
+
+
+@given(
+    st.lists(st.builds(StudyKeys, texts, any_keys), min_size=1, max_size=3),
+    st.none() | st.builds(OrderKeys, texts, any_keys, st.booleans()),
+    st.booleans(),
+)
+@steady
+def test_reasons_do_not_depend_on_which_instance_came_first(
+    studies: list[StudyKeys], order: OrderKeys | None, taken: bool
+) -> None:
+    assert len({decide(turned, order, ANY, taken) for turned in permutations(studies)}) == 1
 
 
 @given(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
+from pydicom.datadict import keyword_for_tag
 
 from simulator.rules.accession import AccessionRules
 from simulator.rules.sop_classes import SEED_IMAGE_CLASSES, SopClass, by_name
-from simulator.synthesis import orders, people, studies
+from simulator.synthesis import compression, orders, people, studies
+from simulator.synthesis.character_sets import DEFAULT_REPERTOIRE, CharacterSet
+from simulator.synthesis.lies import Lie, saying
 
 CT = by_name("CT Image")
 IMPLICIT, EXPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
@@ -35,10 +38,18 @@ def a_study(
     instances: int = 1,
     size: int = 16,
     transfer_syntax: str = EXPLICIT,
-    lies: Mapping[str, str] | None = None,
+    lies: Sequence[Lie] | Mapping[str, str] = (),
+    character_set: CharacterSet = DEFAULT_REPERTOIRE,
 ) -> studies.Study:
-    spec = studies.SeriesSpec(sop_class, instances, size, size, transfer_syntax)
-    return studies.study(seed, an_order(seed), [spec], lies or {})
+    """Return a study; `lies` are lies, or raw values by keyword."""
+    syntax = compression.by_name(transfer_syntax)
+    spec = studies.SeriesSpec(sop_class, instances, size, size, syntax)
+    told = [saying(*pair) for pair in lies.items()] if isinstance(lies, Mapping) else lies
+    return studies.study(seed, an_order(seed), [spec], told, character_set)
+
+
+def keywords_of(tags: Iterable[int]) -> set[str]:
+    return {keyword_for_tag(tag) for tag in tags}
 
 
 def read(instance: studies.Instance) -> Dataset:

@@ -58,16 +58,42 @@ def test_values_are_made_even(vr: str, value: bytes, padded: bytes) -> None:
     assert encoding.padded(value, vr) == padded
 
 
+def whole(pixel_data: encoding.PixelData) -> bytes:
+    return encoding.joined({}, pixel_data)
+
+
 def test_big_endian_turns_words_round_but_not_bytes() -> None:
     how = encoding.encoding_of(BIG_ENDIAN)
-    assert how.pixel_data(b"\x01\x02\x03\x04", 16).endswith(b"\x02\x01\x04\x03")
-    assert how.pixel_data(b"\x01\x02\x03", 8).endswith(b"\x01\x02\x03\x00")
+    assert whole(how.pixel_data(b"\x01\x02\x03\x04", 16)).endswith(b"\x00\x00\x00\x04\x02\x01\x04\x03")
+    assert whole(how.pixel_data(b"\x01\x02\x03", 8)).endswith(b"\x00\x00\x00\x04\x01\x02\x03\x00")
 
 
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.1.99", "nonsense"])
-def test_other_transfer_syntaxes_are_refused_by_name(syntax: str) -> None:
-    with pytest.raises(ValueError, match=f"transfer syntax {syntax}"):
-        encoding.encoding_of(syntax)
+def test_half_of_native_pixel_data_is_well_formed() -> None:
+    for syntax in (IMPLICIT, EXPLICIT, BIG_ENDIAN):
+        how = encoding.encoding_of(syntax)
+        half = read_dataset(
+            BytesIO(whole(how.half(how.pixel_data(bytes(range(12)), 16)))), not how.explicit, not how.big_endian
+        )
+        assert len(half.PixelData) == 6
+
+
+def test_half_of_encapsulated_pixel_data_is_its_offset_table() -> None:
+    how = encoding.encoding_of("1.2.840.10008.1.2.5")
+    table = b"\xfe\xff\x00\xe0\x04\x00\x00\x00\x00\x00\x00\x00"
+    fragment = b"\xfe\xff\x00\xe0\x02\x00\x00\x00ab"
+    end = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
+    assert whole(how.encapsulated(table + fragment)).endswith(table + fragment + end)
+    assert whole(how.half(how.encapsulated(table + fragment))).endswith(b"\xff\xff\xff\xff" + table + end)
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.1.99"])
+def test_compressed_syntaxes_write_elements_in_explicit_little_endian(syntax: str) -> None:
+    assert encoding.encoding_of(syntax) == encoding.encoding_of(EXPLICIT)
+
+
+def test_a_value_of_odd_length_stays_odd() -> None:
+    written = encoding.encoding_of(EXPLICIT).unpadded("StudyDescription", b"ODD")
+    assert written == b"\x08\x00\x30\x10LO\x03\x00ODD"
 
 
 def test_an_unknown_keyword_is_refused() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from simulator.rules.sop_classes import SEED_IMAGE_CLASSES, SopClass, by_name
-from simulator.synthesis import studies
+from simulator.synthesis import compression, studies
 from tests.synthesis.made import BIG_ENDIAN, CT, IMPLICIT, a_study, an_order, keywords, raw, read, seeds, steady
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -15,21 +15,21 @@ pytestmark = pytest.mark.filterwarnings("error")
 # Half of the SHA-256 over the files of two instances of 24x24. Another value here means that the seeds which
 # reports recorded no longer reproduce.
 GOLDEN = {
-    "HardcopyGrayscaleImageStorage": "847cc11ad3d1282998fcfa70930eaef7",
-    "HardcopyColorImageStorage": "313b6b59b730e21c4a018acb5de1e355",
-    "ComputedRadiographyImageStorage": "be3ce08b8a361d60cbd40c4cd4831c01",
-    "DigitalXRayImageStorageForPresentation": "64af80e4bd017c47fda7e8bcb0d2a4a7",
-    "DigitalXRayImageStorageForProcessing": "2fb25e27acbe0fad1e735efa9c128817",
-    "DigitalMammographyXRayImageStorageForPresentation": "5c7edb58c900076c8b96f9717a4f720d",
-    "DigitalMammographyXRayImageStorageForProcessing": "056d45b5428b44018c11f1bc743d622e",
-    "DigitalIntraOralXRayImageStorageForPresentation": "b9cc3616e7f5bd6120a5c34c40c19896",
-    "DigitalIntraOralXRayImageStorageForProcessing": "3c4a164cbd6524ccc571565c88aaf37c",
-    "CTImageStorage": "b1c73c19f970f8581d90497c5ff14f83",
-    "MRImageStorage": "4b9bfe75a89d4eeb3d5e6e6a649df2e3",
-    "EnhancedMRImageStorage": "96d84a96e64b144a8a1cab327917a31b",
-    "UltrasoundImageStorage": "28ade8938259662965780eade7ab4682",
-    IMPLICIT: "877bf29905d0ddbedd0020b3de93185b",
-    BIG_ENDIAN: "d4c19e0c2d03ff29419886c6854ac96b",
+    "HardcopyGrayscaleImageStorage": "3302306ff8abb7e16eb486ba5a4f3460",
+    "HardcopyColorImageStorage": "2d195525f7c1084ef0b9394448652ec4",
+    "ComputedRadiographyImageStorage": "73d951a555d8df2492f4b40ef94bbdc5",
+    "DigitalXRayImageStorageForPresentation": "3b16def4e390d2ed580ff16e7a9ddeba",
+    "DigitalXRayImageStorageForProcessing": "db59a87ecee085de2f5fed1b2d3079d2",
+    "DigitalMammographyXRayImageStorageForPresentation": "af2392b19e08c9d84b77bbdf143ea37d",
+    "DigitalMammographyXRayImageStorageForProcessing": "ad751566b7cc12cd227c4f67c49e1d30",
+    "DigitalIntraOralXRayImageStorageForPresentation": "87bd9465aa08ec1b33a5bed88c8d1334",
+    "DigitalIntraOralXRayImageStorageForProcessing": "2d48d97c0bf73c3d70fc0f1ad40252e4",
+    "CTImageStorage": "87cd1822af3cc025d6b34a3f49196423",
+    "MRImageStorage": "c6bfa0a2072eb830faa9d6ea4a603107",
+    "EnhancedMRImageStorage": "485615d55b9c48a3cc4ed76dbf47d5f3",
+    "UltrasoundImageStorage": "1cbc84d8663b6e549e6425ec7de6c138",
+    IMPLICIT: "fcfac7a7775c21f025a08a20cf34663d",
+    BIG_ENDIAN: "b891ec5161a5602ab8ce61b77cdf265b",
 }
 
 
@@ -50,7 +50,7 @@ def test_the_bytes_of_other_transfer_syntaxes_never_change(syntax: str) -> None:
 @given(seeds)
 @steady
 def test_a_study_is_the_same_each_time(seed: str) -> None:
-    assert a_study(seed, instances=2) == a_study(seed, instances=2)
+    assert list(a_study(seed, instances=2).instances) == list(a_study(seed, instances=2).instances)
 
 
 @given(seeds)
@@ -103,22 +103,24 @@ def test_series_are_numbered_and_follow_in_time() -> None:
 
 
 def test_the_same_instances_tell_lies_and_the_truth() -> None:
-    true, told = a_study(), a_study(lies={"patient_sex": ""})
+    true, told = a_study(), a_study(lies={"PatientSex": ""})
     assert true.instances[0].sop_instance_uid == told.instances[0].sop_instance_uid
     assert true.accession_number == told.accession_number
     assert true.instances[0].data_set != told.instances[0].data_set
 
 
-def test_text_outside_ascii_declares_its_character_set() -> None:
-    study = a_study(lies={"patient_name": "CHAN^TAI MAN=陳^大文"})
-    data_set = read(study.instances[0])
-    assert data_set.SpecificCharacterSet == "ISO_IR 192"
-    assert data_set.PatientName.ideographic == "陳^大文"
-    assert "SpecificCharacterSet" not in read(a_study().instances[0])
+def test_a_study_is_a_stream() -> None:
+    study = a_study(instances=5)
+    assert study.instances[4] == list(study.instances)[4] == study.instances[-1]
+    assert [each.sop_instance_uid for each in study.instances[1:3]] == [
+        study.instances[number].sop_instance_uid for number in (1, 2)
+    ]
+    with pytest.raises(IndexError, match="instance 5 of a study of 5"):
+        study.instances[5]
 
 
 def test_several_lies_at_once() -> None:
-    study = a_study(lies={"accession_number": "12345678901234567", "patient_birth_date": "tomorrow"})
+    study = a_study(lies={"AccessionNumber": "12345678901234567", "PatientBirthDate": "tomorrow"})
     assert raw(study.instances[0], "AccessionNumber") == b"12345678901234567 "
     assert raw(study.instances[0], "PatientBirthDate") == b"tomorrow"
 
@@ -126,7 +128,7 @@ def test_several_lies_at_once() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"transfer_syntax": "1.2.840.10008.1.2.4.70"}, "transfer syntax"),
+        ({"transfer_syntax": compression.by_name("JPEG Baseline")}, "8 Bits Allocated"),
         ({"instances": 0}, "one instance at least"),
         ({"rows": 15}, "16 to 65535"),
         ({"columns": 65536}, "16 to 65535"),
@@ -136,8 +138,3 @@ def test_what_cannot_be_made_is_refused(change: dict[str, object], message: str)
     spec = replace(studies.SeriesSpec(CT), **change)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=message):
         studies.study("no", an_order(), [spec])
-
-
-def test_an_unknown_lie_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="patient_weight"):
-        a_study(lies={"patient_weight": "70"})

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, reject
 from hypothesis import strategies as st
 from pydicom import DataElement, Dataset
 from pydicom.data import get_testdata_file
@@ -276,6 +276,193 @@ def test_fragments_may_hold_what_looks_like_their_end() -> None:
     made.add(fragments(b"\xfe\xff\xdd\xe0\0\0\0\0", b"\xfe\xff\x00\xe0"))
     data = written(made)
     assert data_set.pixel_data_digest(data, RLE) == hashlib.sha256(made.PixelData).hexdigest()
+
+
+# --- a survey ----------------------------------------------------------------------------------------
+
+DESCRIPTION, REQUESTS = 0x00081030, 0x00400275
+
+
+def element(tag: int, vr: bytes, value: bytes, syntax: str = EXPLICIT_VR_LITTLE_ENDIAN) -> bytes:
+    """Return an element that no writer has mended, of defined length."""
+    order = ">" if syntax == EXPLICIT_VR_BIG_ENDIAN else "<"
+    head = struct.pack(order + "HH", tag >> 16, tag & 0xFFFF)
+    if syntax == IMPLICIT_VR_LITTLE_ENDIAN or tag >> 16 == 0xFFFE:
+        return head + struct.pack(order + "L", len(value)) + value
+    if vr in (b"SQ", b"OB", b"UN"):
+        return head + vr + b"\0\0" + struct.pack(order + "L", len(value)) + value
+    return head + vr + struct.pack(order + "H", len(value)) + value
+
+
+def in_a_sequence(value: bytes, syntax: str, *, closed: bool, tag: int = REQUESTS) -> bytes:
+    """Return a sequence with one item; `closed` by delimiters instead of lengths."""
+    if not closed:
+        return element(tag, b"SQ", element(0xFFFEE000, b"", value, syntax), syntax)
+    order = ">" if syntax == EXPLICIT_VR_BIG_ENDIAN else "<"
+    vr = b"" if syntax == IMPLICIT_VR_LITTLE_ENDIAN else b"SQ\0\0"
+    opened = struct.pack(order + "HH", tag >> 16, tag & 0xFFFF) + vr + b"\xff" * 4
+    item = struct.pack(order + "HH", 0xFFFE, 0xE000) + b"\xff" * 4
+    ends = struct.pack(order + "HHLHHL", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
+    return opened + item + value + ends
+
+
+def refused(data: bytes, syntax: str) -> str:
+    with pytest.raises(NotDicom) as complaint:
+        data_set.survey(data, syntax, ())
+    return str(complaint.value)
+
+
+def surveyed(data: bytes, syntax: str, tags: set[int]) -> data_set.Survey:
+    """Return the survey of what pydicom wrote, which leaves an UN of odd length as it is."""
+    try:
+        return data_set.survey(data, syntax, tags)
+    except NotDicom as complaint:
+        if "odd length: (0009,1020) has" in str(complaint):
+            reject()
+        raise
+
+
+@given(in_any_syntax)
+@steady
+def test_a_survey_finds_what_reading_finds(pair: tuple[Dataset, str]) -> None:
+    made, syntax = pair
+    data, tags = written(made, syntax), {int(tag) for tag in made.keys()}  # noqa: SIM118
+    survey = surveyed(data, syntax, tags - {data_set.PIXEL_DATA})
+    expected = data_set.read(data, syntax, tags)
+    pixels = expected.pop(data_set.PIXEL_DATA, None)
+    assert survey.values == expected
+    place = survey.pixel_data
+    assert pixels == (place and data_set.plain(data, syntax)[place.start : place.end])
+    assert place is None or place.items is None
+
+
+@given(compressed)
+@steady
+def test_a_survey_counts_the_items_of_pixel_data(made: Dataset) -> None:
+    place = surveyed(written(made), RLE, set()).pixel_data
+    assert place is not None
+    assert place.items == len(list(generate_fragments(made.PixelData)))
+
+
+@given(in_native_syntax)
+@steady
+def test_a_survey_notices_a_cut(pair: tuple[Dataset, str]) -> None:
+    made, syntax = pair
+    data, between = written(made, syntax), boundaries(made, syntax)
+    for cut in set(range(len(data))) - set(between):
+        refused(data[:cut], syntax)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_survey_has_no_complaint_about_real_files(name: str) -> None:
+    data, syntax = content(name)
+    assert data_set.survey(data, syntax, {STUDY}).values == data_set.read(data, syntax, {STUDY})
+
+
+@pytest.mark.parametrize("name", CUT_SHORT)
+def test_a_survey_refuses_broken_files(name: str) -> None:
+    assert CUT_SHORT[name] in refused(*content(name))
+
+
+@pytest.mark.parametrize("syntax", NATIVE)
+def test_a_value_of_odd_length_is_refused_where_it_stands(syntax: str) -> None:
+    before = element(data_set.ACCESSION_NUMBER, b"SH", b"AB", syntax)
+    data = before + element(DESCRIPTION, b"LO", b"ODD", syntax)
+    assert refused(data, syntax) == "odd length: (0008,1030) has 3 bytes (byte 10)"
+    # Who only looks on reads it all the same.
+    assert data_set.read(data, syntax, {DESCRIPTION}) == {DESCRIPTION: b"ODD"}
+
+
+@pytest.mark.parametrize("syntax", NATIVE)
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("closed_around", [False, True])
+def test_an_odd_length_in_an_item_is_refused(syntax: str, closed: bool, closed_around: bool) -> None:
+    odd = element(DESCRIPTION, b"LO", b"ODD", syntax)
+    nested = in_a_sequence(in_a_sequence(odd, syntax, closed=closed), syntax, closed=closed_around, tag=0x00081140)
+    data = element(data_set.ACCESSION_NUMBER, b"SH", b"AB", syntax) + nested
+    assert refused(data, syntax) == f"odd length: (0008,1030) has 3 bytes (byte {data.index(odd)})"
+    mended = element(DESCRIPTION, b"LO", b"EVEN", syntax)
+    nested = in_a_sequence(in_a_sequence(mended, syntax, closed=closed), syntax, closed=closed_around, tag=0x00081140)
+    assert data_set.survey(nested, syntax, {0x00081140}).values.keys() == {0x00081140}
+
+
+def test_an_odd_length_in_an_unknown_sequence_is_refused() -> None:
+    item = element(0xFFFEE000, b"", element(DESCRIPTION, b"", b"ODD", IMPLICIT_VR_LITTLE_ENDIAN))
+    data = b"\x09\x00\x10\x10UN\0\0\xff\xff\xff\xff" + item + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    assert refused(data, EXPLICIT_VR_LITTLE_ENDIAN) == "odd length: (0008,1030) has 3 bytes (byte 20)"
+
+
+def test_a_deflated_odd_length_is_refused_by_its_place_in_what_was_deflated() -> None:
+    data = deflated(element(DESCRIPTION, b"LO", b"ODD"))
+    assert refused(data, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN) == "odd length: (0008,1030) has 3 bytes (byte 0)"
+
+
+def test_the_byte_that_pads_a_deflated_data_set_is_no_matter_of_a_survey() -> None:
+    whole = deflated(element(DESCRIPTION, b"LO", b"EVEN"))
+    for data in (whole, whole + b"\0"):
+        assert data_set.survey(data, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, {DESCRIPTION}).values == {DESCRIPTION: b"EVEN"}
+
+
+def test_a_fragment_of_odd_length_is_refused() -> None:
+    items = element(0xFFFEE000, b"", b"") + element(0xFFFEE000, b"", b"ODD")
+    data = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff" + items + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    assert refused(data, RLE) == "odd length: item of (7FE0,0010), 3 bytes (byte 20)"
+
+
+@pytest.mark.parametrize("syntax", NATIVE)
+def test_what_is_no_item_in_a_sequence_of_defined_length_is_refused(syntax: str) -> None:
+    data = element(REQUESTS, b"SQ", element(DESCRIPTION, b"LO", b"EVEN", syntax), syntax)
+    assert refused(data, syntax).startswith("(0008,1030) stands where (0040,0275) has an item (byte ")
+    assert data_set.read(data, syntax, ()) == {}
+
+
+@pytest.mark.parametrize("syntax", NATIVE)
+def test_an_element_does_not_reach_beyond_the_item_that_it_stands_in(syntax: str) -> None:
+    inner = element(DESCRIPTION, b"LO", b"EVEN", syntax)[:-2]
+    data = in_a_sequence(inner, syntax, closed=False) + element(data_set.PIXEL_DATA, b"OB", b"\1\2\3\4", syntax)
+    assert refused(data, syntax).startswith("truncated: (0008,1030) needs 4 bytes, 2 are left (byte ")
+
+
+@pytest.mark.parametrize("syntax", NATIVE)
+def test_sequences_of_defined_length_nested_without_end_are_refused(syntax: str) -> None:
+    data = b""
+    for _ in range(100):
+        data = in_a_sequence(data, syntax, closed=False)
+    assert "nested in 64 sequences" in refused(data, syntax)
+
+
+def test_what_may_be_no_sequence_is_not_looked_into() -> None:
+    private = element(0x00091010, b"", b"\1\2\3\4", IMPLICIT_VR_LITTLE_ENDIAN)
+    assert data_set.survey(private, IMPLICIT_VR_LITTLE_ENDIAN, ()).values == {}
+    unknown = element(REQUESTS, b"UN", b"\1\2\3\4")
+    assert data_set.survey(unknown, EXPLICIT_VR_LITTLE_ENDIAN, ()).values == {}
+
+
+@given(st.binary(max_size=64), st.sampled_from((*SYNTAXES, RLE)))
+@steady
+def test_a_survey_refuses_garbage_and_nothing_else(data: bytes, syntax: str) -> None:
+    try:
+        found = data_set.survey(data, syntax, {STUDY})
+    except NotDicom:
+        return
+    assert set(found.values) <= {STUDY}
+
+
+# --- numbers -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_a_number_is_read_in_the_byte_order_of_its_syntax(syntax: str) -> None:
+    made = Dataset()
+    made.Rows = 258
+    values = data_set.read(written(made, syntax), syntax, {data_set.ROWS})
+    assert data_set.unsigned_short(values, data_set.ROWS, syntax) == 258
+
+
+@pytest.mark.parametrize("raw", [b"", b"\1", b"\1\0\1\0"])
+def test_what_is_not_one_number_is_none(raw: bytes) -> None:
+    assert data_set.unsigned_short({data_set.ROWS: raw}, data_set.ROWS, EXPLICIT_VR_LITTLE_ENDIAN) is None
+    assert data_set.unsigned_short({}, data_set.ROWS, EXPLICIT_VR_LITTLE_ENDIAN) is None
 
 
 # --- text --------------------------------------------------------------------------------------------
