@@ -50,7 +50,7 @@ def _scenarios(as_json: bool) -> None:
 
 def print_lies(*, as_json: bool) -> None:
     """Print every lie with what it is about and what the gateway must find."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from simulator.synthesis.lies import LIES
 
@@ -69,7 +69,8 @@ def print_lies(*, as_json: bool) -> None:
     if as_json:
         terminal.print_json(rows)
         return
-    table = Table("Malformation", "What it does", "What the gateway must find", box=None, pad_edge=False)
+    columns = [Column(name, overflow="fold") for name in ("Malformation", "What it does", "What the gateway must find")]
+    table = Table(*columns, box=None, pad_edge=False)
     for lie in LIES.values():
         found = [lie.status] * (lie.status != "0000") + [*lie.reasons, *(f"warning {each}" for each in lie.warnings)]
         table.add_row(lie.name, lie.explain, ", ".join(found) or "nothing: it is stored once")
