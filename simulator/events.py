@@ -238,6 +238,11 @@ class GatewayStopped(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayKilled(Event):
+    """The runner killed the gateway process (SIGKILL), as the story says."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FileFound(Event):
     """After the run a Part 10 file with this instance lay in the gateway's folder, read independently."""
 
@@ -282,6 +287,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         CasePlanned,
         GatewayStarted,
         GatewayStopped,
+        GatewayKilled,
         FileFound,
         WaitEnded,
         HarnessFailed,

@@ -147,6 +147,34 @@ class DiesAtTheEnd(Gateway):
         raise SystemExit(70)
 
 
+class AcknowledgesBeforeWriting(Gateway):
+    """Answers 0000 at once, and writes what it took when it is asked to stop."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        self.unwritten: list[StoreRequest] = []
+
+    def take(self, request: StoreRequest) -> Response:
+        self.unwritten.append(request)
+        return Response(0x0000)
+
+    def _finish(self) -> None:
+        for request in self.unwritten:
+            super().take(request)
+        super()._finish()
+
+
+class ForwardsAgainAfterARestart(Gateway):
+    """Remembers across a restart which studies it matched, and not that it has sent them on."""
+
+    def _resume(self) -> None:
+        super()._resume()
+        for study in self.index.studies():
+            if study.state == "forwarded":
+                self.index.delivered = lambda *_: frozenset()  # type: ignore[method-assign]
+                self.forwarder.forward(study.study_instance_uid)
+
+
 IMPOSTORS: dict[str, type[Gateway]] = {
     "acknowledges-without-storing": AcknowledgesWithoutStoring,
     "drops-after-acknowledging": DropsAfterAcknowledging,
@@ -161,6 +189,8 @@ IMPOSTORS: dict[str, type[Gateway]] = {
     "gives-one-reason-for-all": GivesOneReasonForAll,
     "cannot-take-hardcopy": CannotTakeHardcopy,
     "dies-at-the-end": DiesAtTheEnd,
+    "acknowledges-before-writing": AcknowledgesBeforeWriting,
+    "forwards-again-after-a-restart": ForwardsAgainAfterARestart,
 }
 
 

@@ -111,6 +111,23 @@ CAUGHT = [
         },
     ),
     ("dies-at-the-end", "echo", {"gateway.process.exit_code": (0, 70)}),
+    (
+        "acknowledges-before-writing",
+        "restart[killed-before-the-study-is-complete]",
+        {
+            "gateway.studies.study.state": ("forwarded", None),
+            "gateway.studies.study.reasons": ([], None),
+            "gateway.studies.study.instances": (6, 0),
+            "gateway.studies.study.files": (6, 0),
+            "downstream.studies.study.instances": (6, 0),
+            "downstream.studies.study.pixel_data": ("identical", "nothing arrived"),
+        },
+    ),
+    (
+        "forwards-again-after-a-restart",
+        "restart[stopped-after-forwarding]",
+        {"downstream.studies.study.repeated": (0, 6)},
+    ),
 ]
 
 

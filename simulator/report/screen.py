@@ -61,7 +61,7 @@ class Screen:
 
     def begun(self, plan: Plan) -> None:
         """Show the progress of a case that begins."""
-        steps = (step.store for step in plan.case.when)
+        steps = (step.sends for step in plan.case.when)
         self._tally = _Tally(plan.id, sum(len(plan.studies[study]) for study in steps if study))
         self._take_progress_away()
         if self._shows_progress():

@@ -23,6 +23,7 @@ from simulator.events import (
     EchoAnswered,
     Event,
     FileFound,
+    GatewayKilled,
     GatewayStarted,
     GatewayStopped,
     HarnessFailed,
@@ -222,6 +223,11 @@ def _(event: GatewayStopped, names: _Names) -> str:
     if event.exit_code > 0:
         return f"gateway ended with code {event.exit_code}; its log says why"
     return f"gateway was ended by signal {_signal(-event.exit_code)}"
+
+
+@_single.register
+def _(event: GatewayKilled, names: _Names) -> str:
+    return "gateway killed, as the story says"
 
 
 @_single.register

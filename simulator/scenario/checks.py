@@ -178,11 +178,15 @@ class _Judge:
             yield _finding(f"gateway.studies.{name}.{key}", value, observed, because, self._gateway_tells)
 
     def _process(self) -> Iterator[Finding]:
-        """A gateway process that was started must also end cleanly, whatever the file says."""
-        for ended in self._history.of(GatewayStopped):
-            because = f"the gateway process ended with code {ended.exit_code}"
-            because += "; its log says why" if ended.exit_code else ""
-            yield _finding("gateway.process.exit_code", 0, ended.exit_code, because)
+        """A gateway process that was started must also end cleanly, whatever the file says, and each time.
+
+        One that the story kills has no exit code of its own.
+        """
+        codes = [ended.exit_code for ended in self._history.of(GatewayStopped)]
+        if codes:
+            code = next((code for code in codes if code), 0)
+            because = f"the gateway process ended with code {code}{'; its log says why' if code else ''}"
+            yield _finding("gateway.process.exit_code", 0, code, because)
 
     # --- downstream ----------------------------------------------------------------------------------
 
@@ -195,6 +199,12 @@ class _Judge:
             count = len({event.sop_instance_uid for event in arrived})
             because = f"distinct instances of {_called('study', name)} that reached the remote SCP: {count}"
             yield _finding(f"{where}.instances", expected.instances, count, because)
+        if expected.repeated is not None:
+            repeated = len(arrived) - len({event.sop_instance_uid for event in arrived})
+            because = (
+                f"{repeated} of {len(arrived)} arrivals of {_called('study', name)} were of what had arrived before"
+            )
+            yield _finding(f"{where}.repeated", expected.repeated, repeated, because)
         compared = {
             "pixel_data": (expected.pixel_data, "pixel_data_digest", "Pixel Data"),
             "transfer_syntax": (expected.transfer_syntax, "transfer_syntax_uid", "transfer syntax"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from simulator.errors import PeerError, StartError
-from simulator.events import Event, GatewayStarted, GatewayStopped, HarnessFailed, from_record
+from simulator.events import Event, GatewayKilled, GatewayStarted, GatewayStopped, HarnessFailed, from_record
 from simulator.site import Site
 from simulator.wire.gateway_api import GatewayApi
 
@@ -24,7 +25,10 @@ _POLL_SECONDS = 0.02
 
 
 class GatewayProcess:
-    """One gateway over one folder. Its log is `gateway.log` there; its events go to `observe`."""
+    """One gateway over one folder, started as often as the story asks.
+
+    Its log is `gateway.log` there; its events go to `observe`.
+    """
 
     def __init__(self, site: Site, folder: Path, observe: Callable[[Event], None], command: Sequence[str]) -> None:
         self._folder = folder
@@ -33,6 +37,7 @@ class GatewayProcess:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._listener: threading.Thread | None = None
+        self._told = 0  # the number of the last event that was taken in
         self._lost = ""
 
     @property
@@ -40,13 +45,24 @@ class GatewayProcess:
         """The folder in which the gateway keeps its files."""
         return self._folder / "data"
 
-    def start(self) -> GatewayStarted:
-        """Start the process and wait until all its ports listen. Raises `StartError` with the end of its log."""
+    @property
+    def site(self) -> Site:
+        """The profile that the gateway is started with."""
+        return self._site
+
+    def start(self, site: Site | None = None) -> GatewayStarted:
+        """Start the process and wait until all its ports listen. Raises `StartError` with the end of its log.
+
+        `site`: the profile from now on, where it changes. After a stop or a kill the events go on where they were.
+        """
+        self._site = site or self._site
         site_file, ready_file = self._folder / "site.yaml", self._folder / "ready.json"
         # JSON is YAML: the gateway reads the very profile that a user would write.
         site_file.write_text(self._site.model_dump_json(indent=2), encoding="utf-8")
         options = ["--site", str(site_file), "--data", str(self.data), "--ready-file", str(ready_file)]
-        with (self._folder / "gateway.log").open("wb") as log:
+        ready_file.unlink(missing_ok=True)
+        self._lost = ""
+        with (self._folder / "gateway.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours or a test's
                 [*self._command, *options], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
@@ -67,17 +83,33 @@ class GatewayProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
-        if self._listener is not None:
-            self._listener.join(_STOP_SECONDS)
+        self._ended()
         self._observe(GatewayStopped(observer="runner", exit_code=code))
         # A gateway that died has said so by its exit code, and answers for it; one that did not is our problem.
         if self._lost and code == 0:
             self._observe(HarnessFailed(observer="runner", problem=self._lost))
-        self._process = None
+
+    def kill(self) -> None:
+        """Kill the process (SIGKILL). What it told nobody is told by the next one: it is in its folder."""
+        if self._process is None:
+            return
+        self._process.kill()
+        code = self._process.wait()
+        self._ended()
+        if code == -signal.SIGKILL:
+            self._observe(GatewayKilled(observer="runner"))
+        else:  # it had died of its own before, and answers for it
+            self._observe(GatewayStopped(observer="runner", exit_code=code))
+
+    def _ended(self) -> None:
+        if self._listener is not None:
+            self._listener.join(_STOP_SECONDS)
+        self._process = self._listener = None
 
     def _listen(self, url: str) -> None:
         try:
-            for record in GatewayApi(url).events():
+            for record in GatewayApi(url).events(self._told):
+                self._told = record.pop("sequence")
                 self._observe(from_record(record))
         except PeerError as error:
             self._lost = str(error)

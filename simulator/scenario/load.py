@@ -13,7 +13,7 @@ from simulator import resources, strict_yaml
 from simulator.errors import LoadError, Problem, UsageError
 from simulator.rules import sop_classes
 from simulator.scenario import requirements
-from simulator.scenario.model import Case, Scenario, SeriesSpec, Story
+from simulator.scenario.model import Case, Ending, Scenario, SeriesSpec, Story
 from simulator.site import Site, merged
 from simulator.strict_yaml import Path_, nearest
 from simulator.synthesis import compression
@@ -157,6 +157,15 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
         yield ("mutate", study), study, studies, "study"
         for number, lie in enumerate(told):
             yield ("mutate", study, number), lie, lies, "lie"
+    yield from _names_in_steps(case, orders, studies)
+    for order in case.then.wire.orders:
+        yield ("then", "wire", "orders", order), order, orders, "order"
+    for where in ("wire", "gateway", "downstream"):
+        for study in getattr(case.then, where).studies:
+            yield ("then", where, "studies", study), study, studies, "study"
+
+
+def _names_in_steps(case: Case, orders: set[str], studies: set[str]) -> Iterator[tuple[Path_, str, set[str], str]]:
     for number, step in enumerate(case.when):
         if step.send_order is not None:
             yield ("when", number, "send_order"), step.send_order, orders, "order"
@@ -164,11 +173,16 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
             yield ("when", number, "store"), step.store, studies, "study"
         if step.wait is not None:
             yield ("when", number, "wait", "study"), step.wait.study, studies, "study"
-    for order in case.then.wire.orders:
-        yield ("then", "wire", "orders", order), order, orders, "order"
-    for where in ("wire", "gateway", "downstream"):
-        for study in getattr(case.then, where).studies:
-            yield ("then", where, "studies", study), study, studies, "study"
+    for path, ending in _endings(case):
+        if ending.storing is not None:
+            yield (*path, "storing"), ending.storing, studies, "study"
+
+
+def _endings(case: Case) -> Iterator[tuple[Path_, Ending]]:
+    """Yield every step that ends the gateway and starts it again, with its path."""
+    for number, step in enumerate(case.when):
+        if step.ending is not None:
+            yield ("when", number, "restart" if step.restart is not None else "kill"), step.ending
 
 
 def _sop_class_words(text: str) -> set[str]:
@@ -208,20 +222,28 @@ def _refusal(series: SeriesSpec) -> str:
 
 
 def _site_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
-    below = [(document, (*prefix, "given", "site")) for document, prefix in origins]
-    content = merged(Site().model_dump(mode="json"), case.given.site)
-    try:
-        strict_yaml.validate(Site, content, file, below)
-    except LoadError as error:
-        yield from error.problems
+    content = Site().model_dump(mode="json")
+    later = [((*path, "site"), ending.site) for path, ending in _endings(case)]
+    for path, changes in [(("given", "site"), case.given.site), *later]:
+        content = merged(content, changes)
+        try:
+            strict_yaml.validate(Site, content, file, [(document, (*prefix, *path)) for document, prefix in origins])
+        except LoadError as error:
+            yield from error.problems
+            return
 
 
 def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies: set[str]) -> Iterator[Problem]:
     """Yield expectations of things that the story never does."""
     sent = {step.send_order for step in case.when if step.send_order}
-    stored = {step.store for step in case.when if step.store}
+    stored = {step.sends for step in case.when if step.sends}
     if case.then.wire.echo is not None and not any(step.echo for step in case.when):
         yield _problem(file, origins, ("then", "wire", "echo"), "no step asks for an echo, so no answer can be seen")
+    for path, ending in _endings(case):
+        spec = case.given.studies.get(ending.storing or "")
+        instances = sum(series.instances for series in spec.series) if spec else 0
+        if spec and ending.after is not None and ending.after > instances:
+            yield _problem(file, origins, (*path, "after"), f"the study has {instances} instances")
     for order in set(case.then.wire.orders) & orders - sent:
         yield _problem(file, origins, ("then", "wire", "orders", order), f"no step sends order {order!r}")
     for where in ("wire", "gateway", "downstream"):

@@ -76,6 +76,20 @@ class Wait(Strict):
     state: State
 
 
+class Ending(Strict):
+    """How the gateway is ended before it is started again: in between, or while a study is being sent."""
+
+    storing: Name | None = Field(default=None, description="The study that the modality is sending meanwhile.")
+    after: int | None = Field(default=None, ge=1, description="So many of its instances are answered before the end.")
+    site: dict[str, Any] = Field(default_factory=dict, description="Laid over the site profile from then on.")
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Ending:
+        if (self.storing is None) != (self.after is None):
+            raise ValueError("storing and after go together: which study, and after how many of its instances")
+        return self
+
+
 class Step(Strict):
     """One thing to do; exactly one key."""
 
@@ -83,12 +97,29 @@ class Step(Strict):
     send_order: Name | None = Field(default=None, description="The order placer sends this order by MLLP.")
     store: Name | None = Field(default=None, description="The modality sends this study by C-STORE.")
     wait: Wait | None = None
+    restart: Literal["gateway"] | Ending | None = Field(
+        default=None, description="The gateway is stopped cleanly, and started again on the same folder."
+    )
+    kill: Literal["gateway"] | Ending | None = Field(
+        default=None, description="The gateway is killed (SIGKILL), and started again on the same folder."
+    )
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Step:
         if len(self.model_fields_set) != 1:
-            raise ValueError("a step is one thing: echo, send_order, store or wait")
+            raise ValueError(f"a step is one thing: {', '.join(type(self).model_fields)}")
         return self
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the gateway is ended in this step, if it is."""
+        given = self.restart or self.kill
+        return Ending() if given == "gateway" else given
+
+    @property
+    def sends(self) -> str | None:
+        """The study that the modality sends in this step, if it does."""
+        return self.store or (self.ending.storing if self.ending else None)
 
 
 class EchoExpectation(Strict):
@@ -139,6 +170,7 @@ class ArrivalExpectation(Strict):
     """What is seen of a study at the remote SCP."""
 
     instances: int | None = Field(default=None, ge=0, description="Distinct instances that arrived.")
+    repeated: int | None = Field(default=None, ge=0, description="Arrivals of an instance that had arrived before.")
     pixel_data: Literal["identical"] | None = Field(
         default=None, description="Pixel Data of all that arrived is byte for byte what the modality sent."
     )

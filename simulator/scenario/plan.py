@@ -92,7 +92,7 @@ class Picture:
 
 def pictures(planned: Plan, side: int) -> tuple[Picture, ...]:
     """Return a picture for each study that the case sends and each SOP class in it, `side` pixels the longer side."""
-    sent = dict.fromkeys(step.store for step in planned.case.when if step.store)
+    sent = dict.fromkeys(step.sends for step in planned.case.when if step.sends)
     return tuple(picture for name in sent for picture in _pictures(name, planned.studies[name].made, side))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from simulator.events import (
     HarnessFailed,
     InstanceReceived,
     InstanceStored,
+    StoreAnswered,
     StudyChanged,
     WaitEnded,
 )
@@ -33,7 +35,7 @@ from simulator.scenario import gateway_process
 from simulator.scenario.checks import Finding, Verdict, check, worst
 from simulator.scenario.gateway_process import GatewayProcess
 from simulator.scenario.history import History, Recorder
-from simulator.scenario.model import Case, Scenario, Step
+from simulator.scenario.model import ArrivalExpectation, Case, Ending, Scenario, Step
 from simulator.scenario.plan import Picture, Plan, case_id, pictures, plan
 from simulator.site import Site, overridden
 from simulator.wire import data_set, part10
@@ -175,8 +177,8 @@ class _Stage:
         for step in self._plan.case.when:
             self._do(step)
         self._recorder.wait_until(self._is_settled, self._patience)
-        if self._expected_absent():
-            self._recorder.watch_quietly(WATCH, self._has_arrived)
+        if self._must_not_happen():
+            self._recorder.watch_quietly(WATCH, self._has_happened)
 
     def _do(self, step: Step) -> None:
         if step.echo is not None:
@@ -191,11 +193,34 @@ class _Stage:
             met = self._recorder.wait_until(lambda: state in self._tally.states.get(uid, []), self._patience)
             waited_for = f"study {step.wait.study} {state}"
             self._recorder.observe(WaitEnded(observer="runner", waited_for=waited_for, met=met))
+        elif step.ending is not None:
+            self._end_and_start(step.ending, self._gateway.stop if step.restart is not None else self._gateway.kill)
 
-    def _modality(self) -> Modality:
+    def _end_and_start(self, how: Ending, end: Callable[[], None]) -> None:
+        """End the gateway, in between or in the midst of an association, and start it on the same folder."""
+        if how.storing is not None:
+            self._store_until(how.storing, how.after or 1, end)
+        end()  # unless it has ended already
+        self._started = self._gateway.start(overridden(self._gateway.site, how.site))
+
+    def _store_until(self, name: str, answers: int, end: Callable[[], None]) -> None:
+        """Send a study; after so many answers `end`, in the thread that sends, so that no instance comes between."""
+        answered = 0
+
+        def observe(event: Event) -> None:
+            nonlocal answered
+            self._recorder.observe(event)
+            answered += isinstance(event, StoreAnswered)
+            if answered == answers and isinstance(event, StoreAnswered):
+                end()
+
+        study = self._plan.studies[name]
+        self._modality(observe).store(study, study.pairs, study.study_instance_uid)
+
+    def _modality(self, observe: Callable[[Event], None] | None = None) -> Modality:
         assert self._started is not None
         gateway = Address(self._started.ae_title, _LOOPBACK, self._started.dicom_port)
-        return Modality(_calling_ae_title(self._plan.site), gateway, self._recorder.observe)
+        return Modality(_calling_ae_title(self._plan.site), gateway, observe or self._recorder.observe)
 
     def _send_order(self, name: str) -> None:
         assert self._started is not None
@@ -215,18 +240,26 @@ class _Stage:
                 return False
             if study.instances is not None and len(self._tally.stored.get(uid, ())) < study.instances:
                 return False
-        return all(
-            len(self._tally.arrived.get(self._plan.studies[name].study_instance_uid, ())) >= (arrival.instances or 0)
-            for name, arrival in then.downstream.studies.items()
+        for name, arrival in then.downstream.studies.items():
+            arrived = self._tally.arrived.get(self._plan.studies[name].study_instance_uid, Counter())
+            if len(arrived) < (arrival.instances or 0) or arrived.total() - len(arrived) < (arrival.repeated or 0):
+                return False
+        return True
+
+    def _must_not_happen(self) -> bool:
+        """Tell whether something is expected not to arrive downstream: a study at all, or a second time."""
+        return any(0 in (arrival.instances, arrival.repeated) for arrival in self._arrivals().values())
+
+    def _has_happened(self) -> bool:
+        return any(
+            (arrival.instances == 0 and arrived) or (arrival.repeated == 0 and arrived.total() > len(arrived))
+            for uid, arrival in self._arrivals().items()
+            if (arrived := self._tally.arrived.get(uid)) is not None
         )
 
-    def _expected_absent(self) -> list[str]:
-        """Return the UIDs of the studies of which nothing may arrive downstream."""
+    def _arrivals(self) -> dict[str, ArrivalExpectation]:
         downstream = self._plan.case.then.downstream.studies
-        return [self._plan.studies[n].study_instance_uid for n, arrival in downstream.items() if arrival.instances == 0]
-
-    def _has_arrived(self) -> bool:
-        return any(self._tally.arrived.get(uid) for uid in self._expected_absent())
+        return {self._plan.studies[name].study_instance_uid: arrival for name, arrival in downstream.items()}
 
 
 class _Tally:
@@ -235,7 +268,7 @@ class _Tally:
     def __init__(self) -> None:
         self.states: dict[str, list[str]] = {}
         self.stored: dict[str, set[str]] = {}
-        self.arrived: dict[str, set[str]] = {}
+        self.arrived: dict[str, Counter[str]] = {}
 
     def count(self, event: Event) -> None:
         """Take in one event."""
@@ -244,7 +277,7 @@ class _Tally:
         elif isinstance(event, InstanceStored):
             self.stored.setdefault(event.study_instance_uid, set()).add(event.sop_instance_uid)
         elif isinstance(event, InstanceReceived):
-            self.arrived.setdefault(event.study_instance_uid, set()).add(event.sop_instance_uid)
+            self.arrived.setdefault(event.study_instance_uid, Counter())[event.sop_instance_uid] += 1
 
 
 def _calling_ae_title(site: Site) -> str:

@@ -33,14 +33,15 @@ class GatewayApi:
             raise HarnessError(f"{self._url} is no gateway of this simulator: its answer has no studies")
         return document
 
-    def events(self) -> Iterator[dict[str, Any]]:
-        """Yield every event from the first on, until the gateway ends.
+    def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
+        """Yield every event behind number `after`, each with its `sequence`, until the gateway ends.
 
         Raises `PeerUnreachable`, or `HarnessError` for an answer that is none.
         """
         quiet = httpx.Timeout(10.0, read=None)
         try:
-            with httpx.stream("GET", f"{self._url}/events/stream", timeout=quiet, trust_env=False) as answer:
+            url = f"{self._url}/events/stream?after={after}"
+            with httpx.stream("GET", url, timeout=quiet, trust_env=False) as answer:
                 answer.raise_for_status()
                 for line in answer.iter_lines():
                     yield self._event(line)
@@ -52,7 +53,7 @@ class GatewayApi:
     def _event(self, line: str) -> dict[str, Any]:
         try:
             record: dict[str, Any] = json.loads(line)
-            del record["sequence"]
+            record["sequence"] = int(record["sequence"])
         except (ValueError, KeyError, TypeError) as error:
             raise HarnessError(f"{self._url} is no gateway of this simulator: it told {line[:40]!r}") from error
         return record

@@ -35,6 +35,15 @@ MISTAKES = {
     "unknown order": (("send_order: order", "send_order: ordr"), "16:5: no order 'ordr' (did you mean 'order'?)"),
     "unknown study": (("store: study", "store: studdy"), "17:5: no study 'studdy' (did you mean 'study'?)"),
     "two steps in one": (("store: study", "store: study\n    echo: gateway"), "17:5: when.1: a step is one thing"),
+    "a restart after more": (
+        ("store: study", "restart: {storing: study, after: 3}"),
+        "17:31: the study has 2 instances",
+    ),
+    "a restart while nothing is sent": (("store: study", "kill: {after: 1}"), "storing and after go together"),
+    "a restart with an unknown setting": (
+        ("  - store: study", "  - store: study\n  - restart: {site: {unmatchd: hold}}"),
+        "18:22: unknown key 'unmatchd'",
+    ),
     "never stored": (("  - store: study\n", ""), "20:7: no step stores study 'study'"),
     "no checks": (("{state: unmatched, instances: 2}", "{}"), "18:1: nothing is expected"),
     "no verifies": (("verifies: [COM-1]\n", ""), "1:1: verifies is missing"),

@@ -11,6 +11,7 @@ from simulator.events import (
     CasePlanned,
     EchoAnswered,
     Event,
+    GatewayKilled,
     GatewayStarted,
     GatewayStopped,
     HarnessFailed,
@@ -196,6 +197,23 @@ def test_a_gateway_that_died_fails_whatever_else_was_seen() -> None:
     findings = judged(STATE, *events)
     assert findings["gateway.process.exit_code"].verdict == "fail"
     assert findings["gateway.studies.study.state"].verdict == "pass"
+
+
+def test_each_end_of_a_gateway_must_be_clean_but_for_a_kill_of_the_storys() -> None:
+    ends = (GatewayStopped(observer="runner", exit_code=0), GatewayKilled(observer="runner"))
+    for codes, verdict in (((0,), "pass"), ((3, 0), "fail"), ((0, -11), "fail")):
+        stopped = [GatewayStopped(observer="runner", exit_code=code) for code in codes]
+        finding = judged(STATE, STARTED, *ends, STARTED, *stopped)["gateway.process.exit_code"]
+        assert finding.verdict == verdict
+    assert "gateway.process.exit_code" not in judged(STATE, STARTED, GatewayKilled(observer="runner"))
+
+
+def test_what_arrives_again_is_counted() -> None:
+    expected = {"downstream": {"studies": {"study": {"repeated": 0}}}}
+    check_id = "downstream.studies.study.repeated"
+    assert judged(expected, received(1), received(2))[check_id].verdict == "pass"
+    again = judged(expected, received(1), received(2), received(1))[check_id]
+    assert (again.verdict, again.observed) == ("fail", 1)
 
 
 def test_a_failure_of_the_harness_is_an_error_and_charged_to_nobody() -> None:
