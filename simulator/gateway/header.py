@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simulator.errors import NotDicom
+from simulator.gateway import statuses
 from simulator.rules import image_pixels, modality
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import StudyKeys
 from simulator.wire import data_set
 from simulator.wire.association import Response, StoreRequest
-
-# PS3.4 B.2.3
-DOES_NOT_MATCH_SOP_CLASS = 0xA900
-CANNOT_UNDERSTAND = 0xC000
 
 # PS3.5 9.1; a leading zero in a component is forbidden there too, but met, and harms nobody.
 _UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
@@ -78,14 +75,14 @@ def inspect(request: StoreRequest) -> Header | Response:
     try:
         survey = data_set.survey(request.data_set, request.transfer_syntax_uid, _JUDGED)
     except NotDicom as error:
-        return Response(CANNOT_UNDERSTAND, str(error))
+        return statuses.CANNOT_UNDERSTAND.response(str(error))
     header = _header(survey.values)
     complaint = (
         _complaint(header, request)
         or modality.complaint(header.sop_class_uid, data_set.text(survey.values, data_set.MODALITY))
         or _pixels_complaint(header.sop_class_uid, survey, request.transfer_syntax_uid)
     )
-    return Response(DOES_NOT_MATCH_SOP_CLASS, complaint) if complaint else header
+    return statuses.DOES_NOT_MATCH_SOP_CLASS.response(complaint) if complaint else header
 
 
 def _header(values: Mapping[int, bytes]) -> Header:

@@ -8,7 +8,7 @@ so the order of the steps cannot be wrong; bad data is a value (`Refused`, `Unma
 
 from __future__ import annotations
 
-from simulator.gateway import header
+from simulator.gateway import header, statuses
 from simulator.gateway.header import Header
 from simulator.gateway.index import Index, InstanceRow
 from simulator.gateway.steps import Inspected, Matched, Received, Refused, Stored, Unmatched, Verdict
@@ -17,9 +17,6 @@ from simulator.rules import identity, image_count, matching
 from simulator.site import Site
 from simulator.wire import data_set, part10
 from simulator.wire.association import Outgoing, Response, StoreRequest
-
-OUT_OF_RESOURCES = 0xA700  # PS3.4 B.2.3
-ALREADY_HELD_WITH_OTHER_CONTENT = 0xC001
 
 
 def receive(request: StoreRequest, site: Site, index: Index) -> Received | Refused:
@@ -31,10 +28,10 @@ def receive(request: StoreRequest, site: Site, index: Index) -> Received | Refus
     held = index.instance(found.sop_instance_uid)
     if held is not None and held.data_set_digest != digest:
         comment = "an instance with this UID and other content is held already"
-        return Refused(request, Response(ALREADY_HELD_WITH_OTHER_CONTENT, comment), found)
+        return Refused(request, statuses.HELD_WITH_OTHER_CONTENT.response(comment), found)
     if held is None and not site.image_count_rule().admits(index.sizes(found.study_instance_uid)[0] + 1):
         comment = f"more than {site.image_limit.limit} images in this study"
-        return Refused(request, Response(int(site.image_limit.status, 16), comment), found, exceeds_image_limit=True)
+        return Refused(request, statuses.beyond_image_limit(site).response(comment), found, exceeds_image_limit=True)
     return Received(request, found, digest, repeated=held is not None)
 
 

@@ -18,7 +18,7 @@ import uvicorn
 
 from simulator.errors import NotDicom, StartError
 from simulator.events import Event, InstanceRefused, InstanceStored, StudyChanged
-from simulator.gateway import api, header, pipeline
+from simulator.gateway import api, header, pipeline, statuses
 from simulator.gateway.forwarding import Forwarder
 from simulator.gateway.index import Index, InstanceRow, StudyRow
 from simulator.gateway.orders import Orders
@@ -124,8 +124,8 @@ class Gateway:
                     self._keep(received)
         except (OSError, sqlite3.Error) as error:
             _LOG.error("cannot store %s: %s", request.sop_instance_uid, error)
-            return Response(pipeline.OUT_OF_RESOURCES, f"cannot be stored: {error}")
-        return Response(0x0000)
+            return statuses.OUT_OF_RESOURCES.response(f"cannot be stored: {error}")
+        return statuses.STORED.response()
 
     def _keep(self, received: Received) -> None:
         row = pipeline.persist(received, self.store).row

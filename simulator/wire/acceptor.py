@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from pydicom.dataset import Dataset
-from pynetdicom import AE, evt
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import register_uid
@@ -23,6 +23,7 @@ from simulator.wire.association import (
     Context,
     Response,
     StoreRequest,
+    new_ae,
     send_without_delay,
 )
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
@@ -60,7 +61,7 @@ class Acceptor:
     ) -> None:
         self._on_store = on_store
         self._where = (host, port)
-        self._ae = AE(ae_title=ae_title)
+        self._ae = new_ae(ae_title)
         self._ae.require_called_aet = True
         self._ae.require_calling_aet = list(calling_ae_titles or ())
         self._closed = calling_ae_titles is not None and not calling_ae_titles

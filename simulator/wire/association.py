@@ -43,6 +43,9 @@ from simulator.errors import (
 _config.LOG_HANDLER_LEVEL = "none"
 
 MAXIMUM_PDU = 131072
+# Said in each association (PS3.7 D.3.3.2) and written into each file (PS3.10 7.1).
+IMPLEMENTATION_CLASS_UID = "2.25.316471893226045293846018476511983514211"
+IMPLEMENTATION_VERSION_NAME = "HAGW_SIM_0_1"
 VERIFICATION = "1.2.840.10008.1.1"
 _MAXIMUM_CONTEXTS = 128
 _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")  # PS3.5 6.2
@@ -155,7 +158,7 @@ class Association:
         """Request an association. Use `request`."""
         self.peer = peer
         self._message_id = 0
-        ae = AE(ae_title=calling_ae_title)
+        ae = new_ae(calling_ae_title)
         ae.connection_timeout = time_outs.connection
         ae.acse_timeout = time_outs.acse
         ae.dimse_timeout = time_outs.dimse
@@ -293,6 +296,14 @@ class Association:
         if ended:
             return PeerAborted(f"{self.peer} ended the association before it answered")
         return PeerSilent(f"{self.peer} gave no answer within {self._library.dimse_timeout:g} s")
+
+
+def new_ae(ae_title: str) -> AE:
+    """Return an AE that tells peers which implementation it is."""
+    ae = AE(ae_title=ae_title)
+    ae.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    return ae
 
 
 class _ParkingPlace(threading.Event):

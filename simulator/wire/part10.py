@@ -6,10 +6,7 @@ import struct
 
 from simulator.errors import NotDicom
 from simulator.wire import data_set
-from simulator.wire.association import Outgoing
-
-IMPLEMENTATION_CLASS_UID = "2.25.316471893226045293846018476511983514211"
-IMPLEMENTATION_VERSION_NAME = "HAGW_SIM_0_1"
+from simulator.wire.association import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Outgoing
 
 _PREAMBLE = b"\0" * 128 + b"DICM"
 _META_VERSION = b"\x02\x00\x01\x00OB\0\0\x02\0\0\0\0\x01"

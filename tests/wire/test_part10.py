@@ -11,7 +11,7 @@ from pydicom.data import get_testdata_file
 
 from simulator.errors import NotDicom
 from simulator.wire import data_set, part10
-from simulator.wire.association import Outgoing
+from simulator.wire.association import IMPLEMENTATION_CLASS_UID, Outgoing
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN
 from tests.wire.made import SYNTAXES, in_native_syntax, steady, written
 
@@ -46,7 +46,7 @@ def test_pydicom_reads_what_is_built(pair: tuple[Dataset, str], instance: str) -
     assert (meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID) == (CT, instance)
     assert meta.TransferSyntaxUID == syntax
     assert meta.SourceApplicationEntityTitle == "MODALITY"
-    assert meta.ImplementationClassUID == part10.IMPLEMENTATION_CLASS_UID
+    assert meta.ImplementationClassUID == IMPLEMENTATION_CLASS_UID
     assert meta.FileMetaInformationVersion == b"\x00\x01"
     assert list(read.keys()) == list(made.keys())
 
