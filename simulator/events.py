@@ -36,18 +36,26 @@ class Event:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AssociationAccepted(Event):
-    """A-ASSOCIATE-AC received (PS3.8 9.3.3). `accepted` of `proposed` presentation contexts."""
+    """A-ASSOCIATE-AC received (PS3.8 9.3.3). `accepted` of `proposed` presentation contexts.
+
+    In this and the two that follow, `association` is what a story calls it, or empty.
+    """
 
     calling_ae_title: str
     called_ae_title: str
     peer: str
     proposed: int
     accepted: int
+    association: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AssociationRejected(Event):
-    """A-ASSOCIATE-RJ received (PS3.8 9.3.4): result, source and reason/diagnostic as sent."""
+    """A-ASSOCIATE-RJ received, or sent by the gateway (PS3.8 9.3.4): result, source and reason/diagnostic.
+
+    `field` is told by the gateway alone: what was wrong (`called-ae-title`, `calling-ae-title`, `address`,
+    `application-context`, `protocol-version`, `maximum-associations`).
+    """
 
     calling_ae_title: str
     called_ae_title: str
@@ -56,6 +64,8 @@ class AssociationRejected(Event):
     source: int
     reason: int
     meaning: str
+    field: str = ""
+    association: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +76,7 @@ class AssociationFailed(Event):
     called_ae_title: str
     peer: str
     problem: str
+    association: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +130,22 @@ class OrderFailed(Event):
 
 
 # --- seen in the gateway, told by its HTTP API -------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionBroken(Event):
+    """The gateway hung up on a connection or aborted an association, or the peer ended it without a release.
+
+    problem: a stable id (`time-out.idle`, `pdu.unknown-type`, `tls.expired`, ...). words: what came, with its bytes.
+    answer: what the peer was told. Titles are empty where no A-ASSOCIATE-RQ had come.
+    """
+
+    peer: str
+    calling_ae_title: str
+    called_ae_title: str
+    problem: str
+    words: str
+    answer: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +255,7 @@ class GatewayStarted(Event):
     dicom_port: int
     hl7_port: int
     http_url: str
+    dicom_tls_port: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +305,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         StoreFailed,
         OrderAcknowledged,
         OrderFailed,
+        ConnectionBroken,
         InstanceStored,
         InstanceRefused,
         OrderReceived,

@@ -34,9 +34,24 @@ def _check_digit(name: str) -> str:
     return name
 
 
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"no IP address or network such as 192.0.2.7 or 192.0.2.0/24 ({error})") from error
+    return text
+
+
+def _contains(network: str, address: str) -> bool:
+    caller = ipaddress.ip_address(address.partition("%")[0])
+    mapped = caller.ipv4_mapped if isinstance(caller, ipaddress.IPv6Address) else None
+    return (mapped or caller) in ipaddress.ip_network(network)
+
+
 AETitle = Annotated[str, AfterValidator(_ae_title)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 CheckDigit = Annotated[str, AfterValidator(_check_digit)]
+Network = Annotated[str, AfterValidator(_network)]
 
 
 def is_loopback(host: str) -> bool:
@@ -53,12 +68,47 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Tls(_Strict):
+    """DICOM TLS (PS3.15 B.10): the gateway's own certificate, and whose certificates it takes. Files in PEM.
+
+    A relative path is relative to the profile's file.
+    """
+
+    port: Port | Literal["off"] = Field(default=2762, description="`off`: TLS for sending alone.")
+    certificate: Path = Field(description="The gateway's certificate, with those between it and its CA.")
+    key: Path = Field(description="Its private key, without a password.")
+    ca: Path | None = Field(
+        default=None, description="Certificates of the CAs that callers' and destinations' certificates come from."
+    )
+    client_certificates: Literal["none", "required"] = Field(
+        default="none", description="Whether a caller must present a certificate that `ca` issued."
+    )
+
+    @model_validator(mode="after")
+    def _knows_whom_to_believe(self) -> Tls:
+        if self.client_certificates == "required" and self.ca is None:
+            raise ValueError("client_certificates: required needs `ca`, the CA that issues the callers' certificates")
+        return self
+
+
+class TimeOuts(_Strict):
+    """Seconds after which the gateway ends what does not go on; each ending is an event and a line in the log."""
+
+    acse: float = Field(default=30.0, gt=0, description="For A-ASSOCIATE-RQ or a TLS handshake; as SCU, for an answer.")
+    dimse: float = Field(default=60.0, gt=0, description="For the rest of a DIMSE message; as SCU, for a response.")
+    pdu: float = Field(default=30.0, gt=0, description="For the rest of a PDU, or of an HL7 block.")
+    idle: float = Field(default=600.0, gt=0, description="For the next PDU on an open association.")
+
+
 class Gateway(_Strict):
     """Where the gateway listens. A port of 0 means any free port; `--ready-file` tells which was taken."""
 
     ae_title: AETitle = "HAGATEWAY"
     host: str = "127.0.0.1"
-    dicom_port: Port = 11112
+    dicom_port: Port | Literal["off"] = Field(default=11112, description="`off`: DICOM over TLS alone.")
+    tls: Tls | None = None
+    maximum_associations: int = Field(default=100, ge=1, description="Open at once; one more is rejected transient.")
+    time_outs: TimeOuts = TimeOuts()
     hl7_port: Port = 2575
     http_port: Port = 8104
     quiet_period: float = Field(
@@ -68,11 +118,24 @@ class Gateway(_Strict):
         "end-of-study signal.",
     )
 
+    @model_validator(mode="after")
+    def _listens_for_dicom(self) -> Gateway:
+        if self.dicom_port == "off" and (self.tls is None or self.tls.port == "off"):
+            raise ValueError("dicom_port: off needs `tls` with a port, or nobody can send anything")
+        return self
+
 
 class Caller(_Strict):
-    """A remote AE that may open associations, recognised by its calling AE title."""
+    """A remote AE that may open associations, recognised by its calling AE title, and its address where it has one."""
 
     ae_title: AETitle
+    addresses: tuple[Network, ...] = Field(
+        default=(), description="IP addresses or networks (192.0.2.7, 192.0.2.0/24) that it calls from; none: any."
+    )
+
+    def calls_from(self, address: str) -> bool:
+        """Tell whether the AE may call from this IP address."""
+        return not self.addresses or any(_contains(network, address) for network in self.addresses)
 
 
 class Destination(_Strict):
@@ -81,6 +144,10 @@ class Destination(_Strict):
     ae_title: AETitle
     host: str = "127.0.0.1"
     port: Port
+    tls: bool = Field(default=False, description="Send over DICOM TLS, with what `gateway.tls` says.")
+    certificate_name: str = Field(
+        default="", description="The name in the destination's certificate, where it is not `host`."
+    )
 
 
 class Forwarding(_Strict):
@@ -115,6 +182,9 @@ class Site(_Strict):
     site: str = "default"
     gateway: Gateway = Gateway()
     callers: Literal["any"] | Annotated[tuple[Caller, ...], Field(min_length=1)] = "any"
+    promiscuous: bool = Field(
+        default=False, description="Take associations of any caller beyond loopback too: for a test, not for patients."
+    )
     forwarding: Forwarding = Forwarding()
     unmatched: Literal["hold", "reject"] = "hold"
     image_limit: ImageLimit = ImageLimit()
@@ -124,11 +194,20 @@ class Site(_Strict):
 
     @model_validator(mode="after")
     def _names_its_callers_beyond_loopback(self) -> Site:
-        if self.callers == "any" and not is_loopback(self.gateway.host):
+        if self.promiscuous and self.callers != "any":
+            raise ValueError("promiscuous takes any caller, and `callers` names some: leave one of the two out")
+        if self.callers == "any" and not self.promiscuous and not is_loopback(self.gateway.host):
             raise ValueError(
                 f"a gateway that listens on {self.gateway.host} must name its callers; "
-                "'callers: any' is for loopback alone"
+                "'callers: any' is for loopback alone, or write 'promiscuous: true' beside it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _can_send_over_tls(self) -> Site:
+        secured = [destination.ae_title for destination in self.forwarding.destinations if destination.tls]
+        if secured and (self.gateway.tls is None or self.gateway.tls.ca is None):
+            raise ValueError(f"{secured[0]} is sent to over TLS, which needs `gateway.tls` with its `ca`")
         return self
 
     def accession_rules(self) -> AccessionRules:
@@ -153,7 +232,18 @@ class Site(_Strict):
 
 def load(file: Path) -> Site:
     """Return the profile in `file`. Raises `LoadError` with every mistake as file:line:column."""
-    return strict_yaml.validate(Site, strict_yaml.read(file), file)
+    content = strict_yaml.read(file)
+    return with_files_from(strict_yaml.validate(Site, content, file), file.parent)
+
+
+def with_files_from(site: Site, folder: Path) -> Site:
+    """Return `site` with the files that its relative paths name taken from `folder`."""
+    tls = site.gateway.tls
+    if tls is None:
+        return site
+    files = {key: value for key in ("certificate", "key", "ca") if (value := getattr(tls, key)) is not None}
+    absolute = tls.model_copy(update={key: folder.absolute() / value for key, value in files.items()})
+    return site.model_copy(update={"gateway": site.gateway.model_copy(update={"tls": absolute})})
 
 
 def overridden(site: Site, overrides: dict[str, Any]) -> Site:

@@ -17,6 +17,7 @@ from simulator.gateway.server import Gateway
 from simulator.gateway.steps import Matched, Received, Unmatched, Verdict
 from simulator.site import Site
 from simulator.wire.association import Response, StoreRequest
+from simulator.wire.incidents import AssociationRequest, Rejection
 
 
 class AcknowledgesWithoutStoring(Gateway):
@@ -138,6 +139,42 @@ class CannotTakeHardcopy(Gateway):
         return super().take(request)
 
 
+class LetsEveryoneIn(Gateway):
+    """Asks nobody who he is."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(profile.overridden(site, {"callers": "any", "promiscuous": True}), data)
+
+
+class GivesOneReasonToReject(Gateway):
+    """Rejects whom it must, and always says that the calling AE title is the reason."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        admit = self.gatekeeper.admit
+
+        def wrongly(asked: AssociationRequest) -> Rejection | None:
+            rejection = admit(asked)
+            return rejection and dataclasses.replace(rejection, result=1, source=1, reason=3)
+
+        self.gatekeeper.admit = wrongly  # type: ignore[method-assign]
+
+
+class RejectsWithoutAWord(Gateway):
+    """Rejects as it should, and tells nobody."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        self.gatekeeper.tell = bool  # type: ignore[assignment, method-assign]
+
+
+class AsksForNoCertificate(Gateway):
+    """Listens over TLS, and takes a caller without the certificate that the site asks for."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(profile.overridden(site, {"gateway": {"tls": {"client_certificates": "none"}}}), data)
+
+
 class DiesAtTheEnd(Gateway):
     """Does everything right and then ends with an error."""
 
@@ -188,6 +225,10 @@ IMPOSTORS: dict[str, type[Gateway]] = {
     "never-looks-again": NeverLooksAgain,
     "gives-one-reason-for-all": GivesOneReasonForAll,
     "cannot-take-hardcopy": CannotTakeHardcopy,
+    "lets-everyone-in": LetsEveryoneIn,
+    "gives-one-reason-to-reject": GivesOneReasonToReject,
+    "rejects-without-a-word": RejectsWithoutAWord,
+    "asks-for-no-certificate": AsksForNoCertificate,
     "dies-at-the-end": DiesAtTheEnd,
     "acknowledges-before-writing": AcknowledgesBeforeWriting,
     "forwards-again-after-a-restart": ForwardsAgainAfterARestart,

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from simulator.scenario.model import Case
 
+_COUNTS = ("answers", "rejected", "broken")
 _OTHER = {"identical": "altered", "AA": "AE", "0000": "B000"}
 
 
@@ -26,7 +27,7 @@ def leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
             value = getattr(node, name)
             if value is not None:
                 yield from leaves(value, (*path, name))
-    elif isinstance(node, dict) and path[-1] != "answers":
+    elif isinstance(node, dict) and path[-1] not in _COUNTS:
         for name, value in node.items():
             yield from leaves(value, (*path, name))
     else:
@@ -49,5 +50,5 @@ def other(value: Any) -> Any:
     if isinstance(value, tuple):
         return (*value, "order.cancelled")
     if isinstance(value, dict):
-        return {status: count + 1 for status, count in value.items()}
+        return {what: count + 1 for what, count in value.items()} or {"another": 1}
     return _OTHER.get(value, "failed" if value != "failed" else "forwarded")

@@ -134,6 +134,7 @@ class RunningGateway:
     dicom_port: int
     hl7_port: int
     http_url: str
+    dicom_tls_port: int = 0
 
     @property
     def data(self) -> Path:

@@ -110,6 +110,39 @@ CAUGHT = [
             "downstream.studies.study.transfer_syntax": ("identical", "nothing arrived"),
         },
     ),
+    (
+        "lets-everyone-in",
+        "access-control[from-another-address]",
+        {
+            "wire.associations.ct.outcome": ("rejected", "accepted"),
+            "wire.associations.ct.result": (1, None),
+            "wire.associations.ct.source": (1, None),
+            "wire.associations.ct.reason": (3, None),
+            "gateway.rejected": ({"address": 1}, {}),
+        },
+    ),
+    (
+        "gives-one-reason-to-reject",
+        "access-control[one-too-many]",
+        {
+            "wire.associations.third.result": (2, 1),
+            "wire.associations.third.source": (3, 1),
+            "wire.associations.third.reason": (2, 3),
+        },
+    ),
+    (
+        "rejects-without-a-word",
+        "access-control[calling-in-lower-case]",
+        {"gateway.rejected": ({"called-ae-title": 1}, {})},
+    ),
+    (
+        "asks-for-no-certificate",
+        "tls[without-certificate]",
+        {
+            "wire.associations.peer.outcome": ("failed", "accepted"),
+            "gateway.broken": ({"tls.no-certificate": 1}, {}),
+        },
+    ),
     ("dies-at-the-end", "echo", {"gateway.process.exit_code": (0, 70)}),
     (
         "acknowledges-before-writing",

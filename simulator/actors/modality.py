@@ -17,21 +17,33 @@ from simulator.events import (
 )
 from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from simulator.wire.tls import Credentials
+
+_VERIFICATION = Context(VERIFICATION, (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN))
 
 
 @dataclass(frozen=True, slots=True)
 class Modality:
-    """Sends to one gateway under one AE title; tells `observe` of every answer, and raises for no peer's fault."""
+    """Sends to one gateway under one AE title; tells `observe` of every answer, and raises for no peer's fault.
+
+    tls: speaks DICOM TLS with these. source: the address to call from. association: what events call its associations.
+    """
 
     ae_title: str
     gateway: Address
     observe: Observe
     observer: str = "modality"
+    tls: Credentials | None = None
+    source: str = ""
+    association: str = ""
+
+    def open(self) -> Association | None:
+        """Open an association for Verification and return it; None when the gateway gave none, which is observed."""
+        return self._associate([_VERIFICATION])
 
     def echo(self) -> bool:
         """Ask for Verification; return whether the answer was success (PS3.4 Annex A)."""
-        syntaxes = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
-        association = self._associate([Context(VERIFICATION, syntaxes)])
+        association = self.open()
         if association is None:
             return False
         try:
@@ -86,7 +98,7 @@ class Modality:
     def _associate(self, contexts: Sequence[Context]) -> Association | None:
         """Return an association, or None when the gateway gave none, which is observed."""
         try:
-            association = Association.request(self.ae_title, self.gateway, contexts)
+            association = Association.request(self.ae_title, self.gateway, contexts, tls=self.tls, source=self.source)
         except PeerRefused as error:
             self.observe(
                 AssociationRejected(
@@ -98,6 +110,7 @@ class Modality:
                     source=error.source,
                     reason=error.reason,
                     meaning=str(error),
+                    association=self.association,
                 )
             )
             return None
@@ -112,6 +125,7 @@ class Modality:
                 peer=self._peer,
                 proposed=association.proposed,
                 accepted=association.accepted,
+                association=self.association,
             )
         )
         return association
@@ -128,6 +142,7 @@ class Modality:
                 called_ae_title=self.gateway.ae_title,
                 peer=self._peer,
                 problem=str(error),
+                association=self.association,
             )
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,11 +30,12 @@ class RemoteSCP:
         *,
         out: Path | None = None,
         observer: str = "remote",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._observe = observe
         self._out = out
         self._observer = observer
-        self._acceptor = Acceptor(ae_title, host, port, contexts, self._take)
+        self._acceptor = Acceptor(ae_title, host, port, contexts, self._take, tls=tls)
 
     def start(self) -> int:
         """Listen, and return the port. Raises `StartError`."""

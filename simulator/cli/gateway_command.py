@@ -74,8 +74,9 @@ async def _serve(gateway: Gateway, ready_file: Path | None, data: Path) -> None:
         if ready_file is not None:
             told.write(ready_file)
         host = gateway.site.gateway.host
+        ports = ((name, port) for name, port in (("DICOM ", told.dicom_port), ("TLS   ", told.dicom_tls_port)) if port)
         for line in (
-            f"DICOM  {told.ae_title}@{host}:{told.dicom_port}",
+            *(f"{name} {told.ae_title}@{host}:{port}" for name, port in ports),
             f"HL7    {host}:{told.hl7_port} (MLLP)",
             f"HTTP   {told.http_url}/studies",
             f"Data   {data.resolve()}",

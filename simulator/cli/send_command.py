@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli import terminal
+from simulator.cli.tls_options import Authorities, Certificate, Key, credentials
 from simulator.errors import NotDicom, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,27 @@ def command(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="DICOM files, or folders of them.")],
     to: Annotated[str, typer.Option("--to", metavar="AET@HOST:PORT", help="The gateway, or any Storage SCP.")],
     calling: Annotated[str, typer.Option("--calling", metavar="AET", help="Calling AE title.")] = "MODALITY1",
+    tls: Annotated[
+        bool,
+        typer.Option(
+            "--tls",
+            metavar="",
+            help="Send over TLS; without --ca, whoever answers is believed.",
+            rich_help_panel="DICOM TLS",
+        ),
+    ] = False,
+    ca: Authorities = None,
+    certificate: Certificate = None,
+    key: Key = None,
+    certificate_name: Annotated[
+        str,
+        typer.Option(
+            "--certificate-name",
+            metavar="NAME",
+            help="The name in the peer's certificate, where it is not HOST.",
+            rich_help_panel="DICOM TLS",
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print every answer as JSON.")] = False,
 ) -> None:
     """Send DICOM files by C-STORE, over one association; exit 1 unless every one was stored."""
@@ -31,6 +53,8 @@ def command(
 
     check_ae_title(calling)
     gateway = Address.parse(to)
+    asked = tls or ca or certificate or key or certificate_name
+    secured = credentials(certificate, key, ca, certificate_name) if asked else None
     instances = _read(paths)
     events: list[Event] = []
     with _progress(len(instances), quiet=as_json) as advance:
@@ -39,7 +63,7 @@ def command(
             events.append(event)
             advance(event)
 
-        stored = Modality(calling, gateway, observe).store(instances)
+        stored = Modality(calling, gateway, observe, tls=secured).store(instances)
     if as_json:
         terminal.print_json({"sent": len(instances), "stored": stored, "events": [to_record(e) for e in events]})
     else:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from simulator.errors import ContextNotAccepted, NotDicom, PeerError
 from simulator.events import InstanceForwarded
+from simulator.gateway import access
 from simulator.gateway.index import Index, InstanceRow
 from simulator.gateway.store import Store
 from simulator.site import Destination, Site
@@ -69,15 +70,19 @@ class Forwarder:
         missing = [row for row in rows if row.sop_instance_uid not in delivered]
         if not missing:
             return ""
-        peer = Address(destination.ae_title, destination.host, destination.port)
         try:
-            with Association.request(self._site.gateway.ae_title, peer, _contexts(missing)) as association:
+            with self._associate(destination, _contexts(missing)) as association:
                 failed = sum(
                     self._stopping.is_set() or not self._send(association, row, destination) for row in missing
                 )
         except PeerError as error:
             return str(error)
         return f"{failed} of {len(missing)} instances were not stored" if failed else ""
+
+    def _associate(self, destination: Destination, contexts: Sequence[Context]) -> Association:
+        peer = Address(destination.ae_title, destination.host, destination.port)
+        limits, secured = access.time_outs(self._site), access.credentials(self._site, destination)
+        return Association.request(self._site.gateway.ae_title, peer, contexts, limits, tls=secured)
 
     def _send(self, association: Association, row: InstanceRow, destination: Destination) -> bool:
         """Send one instance; note and return whether the destination stored it (Bxxx counts as stored)."""

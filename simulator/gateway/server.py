@@ -18,7 +18,7 @@ import uvicorn
 
 from simulator.errors import NotDicom, StartError
 from simulator.events import Event, InstanceRefused, InstanceStored, StudyChanged
-from simulator.gateway import api, header, pipeline, statuses
+from simulator.gateway import access, api, header, pipeline, statuses
 from simulator.gateway.forwarding import Forwarder
 from simulator.gateway.index import Index, InstanceRow, StudyRow
 from simulator.gateway.orders import Orders
@@ -27,7 +27,7 @@ from simulator.gateway.store import Store
 from simulator.gateway.study_queue import StudyQueue
 from simulator.rules import image_count, transfer_syntaxes
 from simulator.site import Site
-from simulator.wire import data_set, part10
+from simulator.wire import data_set, part10, tls
 from simulator.wire.acceptor import Acceptor
 from simulator.wire.association import Context, Response, StoreRequest
 from simulator.wire.mllp import MllpListener
@@ -40,13 +40,14 @@ _PATIENCE_WITH_READERS = 2  # seconds that a stop waits for who follows the even
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What `--ready-file` holds once every port listens."""
+    """What `--ready-file` holds once every port listens; a port of 0 is switched off."""
 
     pid: int
     ae_title: str
     dicom_port: int
     hl7_port: int
     http_url: str
+    dicom_tls_port: int = 0
 
     def write(self, file: Path) -> None:
         """Write the file whole: it appears complete or not at all."""
@@ -66,6 +67,7 @@ class Gateway:
         self.forwarder = Forwarder(site, self.index, self.store)
         self.assembly = StudyQueue("assembly", self.decide, site.gateway.quiet_period)
         self.outbox = StudyQueue("outbox", self.forward)
+        self.gatekeeper = access.Gatekeeper(site, self.index.add_event)
         self._orders = Orders(site, self.index, self.store, self._order_changed)
         self._taking = threading.Lock()  # held while something is received or decided
 
@@ -76,15 +78,22 @@ class Gateway:
         """
         here = self.site.gateway
         acceptor = self._acceptor()
-        hl7 = MllpListener(here.host, here.hl7_port, self._orders.answer, self._orders.refuse_garbage)
+        hl7 = MllpListener(
+            here.host,
+            here.hl7_port,
+            self._orders.answer,
+            self._orders.refuse_garbage,
+            tell=self.gatekeeper.tell,
+            time_out=here.time_outs.pdu,
+        )
         with ExitStack() as undo:
             undo.callback(self.index.close)
             http_socket = _listening(here.http_port)
             undo.callback(http_socket.close)
             # Before anybody can send: what is being received just now must not be taken for a leftover.
             self._resume()
-            dicom_port = acceptor.start()
             undo.callback(acceptor.stop)
+            dicom_port, tls_port = self._listen(acceptor)
             hl7_port = await hl7.start()
             undo.pop_all()
         http = _HttpServer(
@@ -101,7 +110,7 @@ class Gateway:
         self.outbox.start()
         if ready is not None:
             url = f"http://{_LOOPBACK}:{http_socket.getsockname()[1]}"
-            ready.put_nowait(Ready(os.getpid(), here.ae_title, dicom_port, hl7_port, url))
+            ready.put_nowait(Ready(os.getpid(), here.ae_title, dicom_port, hl7_port, url, tls_port))
         await stop.wait()
         await asyncio.to_thread(acceptor.stop)
         await hl7.stop()
@@ -236,15 +245,27 @@ class Gateway:
     # --- start and stop ------------------------------------------------------------------------------
 
     def _acceptor(self) -> Acceptor:
-        here, callers = self.site.gateway, self.site.callers
+        here = self.site.gateway
         return Acceptor(
             here.ae_title,
             here.host,
-            here.dicom_port,
+            0,
             [Context(sop_class.uid, transfer_syntaxes.ACCEPTED) for sop_class in self.site.storage_classes()],
             self.take,
-            calling_ae_titles=None if callers == "any" else [caller.ae_title for caller in callers],
+            maximum_associations=here.maximum_associations,
+            admit=self.gatekeeper.admit,
+            tell=self.gatekeeper.tell,
+            time_outs=access.time_outs(self.site),
         )
+
+    def _listen(self, acceptor: Acceptor) -> tuple[int, int]:
+        """Listen for DICOM without and with TLS, and return both ports; 0 is one that the site switched off."""
+        here, credentials = self.site.gateway, access.acceptor_credentials(self.site)
+        plain = 0 if here.dicom_port == "off" else acceptor.listen(here.host, here.dicom_port)
+        if credentials is None or here.tls is None or here.tls.port == "off":
+            return plain, 0
+        context = tls.acceptor_context(credentials, require_certificate=here.tls.client_certificates == "required")
+        return plain, acceptor.listen(here.host, here.tls.port, context)
 
     def _resume(self) -> None:
         """Go on where the last run stopped: index files that the index lacks, decide studies left open."""

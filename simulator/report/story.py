@@ -20,6 +20,7 @@ from simulator.events import (
     AssociationFailed,
     AssociationRejected,
     CasePlanned,
+    ConnectionBroken,
     EchoAnswered,
     Event,
     FileFound,
@@ -250,6 +251,12 @@ def _(event: AssociationRejected, names: _Names) -> str:
 @_single.register
 def _(event: AssociationFailed, names: _Names) -> str:
     return f"association failed: {_between(event)}; {event.problem}"
+
+
+@_single.register
+def _(event: ConnectionBroken, names: _Names) -> str:
+    who = f"{event.calling_ae_title} at {event.peer}" if event.calling_ae_title else event.peer
+    return f"connection of {who} broken off ({event.problem}): {event.words}; answered by {event.answer}"
 
 
 @_single.register

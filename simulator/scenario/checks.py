@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from simulator.events import (
+    AssociationAccepted,
     AssociationFailed,
     AssociationRejected,
     CasePlanned,
+    ConnectionBroken,
     EchoAnswered,
     FileFound,
     GatewayStarted,
@@ -36,6 +38,7 @@ from simulator.scenario.history import History
 from simulator.scenario.model import (
     AnswersExpectation,
     ArrivalExpectation,
+    AssociationExpectation,
     Case,
     OrderExpectation,
     StudyExpectation,
@@ -95,8 +98,11 @@ class _Judge:
             yield from self._order(name, order)
         for name, answers in wire.studies.items():
             yield from self._answers(name, answers)
+        for name, association in wire.associations.items():
+            yield from self._association(name, association)
         for name, study in gateway.studies.items():
             yield from self._study(name, study)
+        yield from self._refusals()
         for name, arrival in downstream.studies.items():
             yield from self._arrival(name, arrival)
         yield from self._process()
@@ -147,8 +153,19 @@ class _Judge:
         because += f"; {len(lost)} instances got no answer: {lost[0].problem}" if lost else ""
         yield _finding(f"wire.studies.{name}.answers", expected.answers, observed, self._no_association(because))
 
+    def _association(self, name: str, expected: AssociationExpectation) -> Iterator[Finding]:
+        accepted = [e for e in self._history.of(AssociationAccepted) if e.association == name]
+        rejected = [e for e in self._history.of(AssociationRejected) if e.association == name]
+        failed = [e for e in self._history.of(AssociationFailed) if e.association == name]
+        outcome = "failed" if failed else "rejected" if rejected else "accepted" if accepted else None
+        why = [*(e.meaning for e in rejected), *(e.problem for e in failed)]
+        because = "; ".join([f"association {name} was {outcome or 'never asked for'}", *why])
+        for key, value in expected.model_dump(exclude_none=True).items():
+            observed = outcome if key == "outcome" else getattr(rejected[-1], key) if rejected else None
+            yield _finding(f"wire.associations.{name}.{key}", value, observed, because)
+
     def _no_association(self, because: str) -> str:
-        refused = [e.meaning for e in self._history.of(AssociationRejected)]
+        refused = [e.meaning for e in self._history.of(AssociationRejected) if e.observer != "gateway"]
         failed = [e.problem for e in self._history.of(AssociationFailed)]
         return "; ".join([because, *refused, *failed])
 
@@ -176,6 +193,20 @@ class _Judge:
                 why = f": {', '.join(last.reasons)}" if last.reasons else ""
                 because = f"{_called('study', name)} is {last.state}{why}"
             yield _finding(f"gateway.studies.{name}.{key}", value, observed, because, self._gateway_tells)
+
+    def _refusals(self) -> Iterator[Finding]:
+        """What the gateway says of those it rejected or broke off: all of them count, whoever they were."""
+        expected = self._case.then.gateway
+        rejected = [e for e in self._history.of(AssociationRejected) if e.observer == "gateway"]
+        broken = self._history.of(ConnectionBroken)
+        told = {
+            "rejected": (expected.rejected, Counter(e.field for e in rejected), [e.meaning for e in rejected]),
+            "broken": (expected.broken, Counter(e.problem for e in broken), [e.words for e in broken]),
+        }
+        for key, (wanted, observed, words) in told.items():
+            if wanted is not None:
+                because = "; ".join(dict.fromkeys(words)) or f"the gateway says of none that it was {key}"
+                yield _finding(f"gateway.{key}", wanted, dict(sorted(observed.items())), because, self._gateway_tells)
 
     def _process(self) -> Iterator[Finding]:
         """A gateway process that was started must also end cleanly, whatever the file says, and each time.

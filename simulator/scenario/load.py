@@ -246,6 +246,11 @@ def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies
             yield _problem(file, origins, (*path, "after"), f"the study has {instances} instances")
     for order in set(case.then.wire.orders) & orders - sent:
         yield _problem(file, origins, ("then", "wire", "orders", order), f"no step sends order {order!r}")
+    asked = {step.associate.name for step in case.when if step.associate}
+    for name in set(case.then.wire.associations) - asked:
+        advice = nearest(name, asked)
+        path = ("then", "wire", "associations", name)
+        yield _problem(file, origins, path, f"no step associates as {name!r}", advice)
     for where in ("wire", "gateway", "downstream"):
         for study in set(getattr(case.then, where).studies) & studies - stored:
             yield _problem(file, origins, ("then", where, "studies", study), f"no step stores study {study!r}")

@@ -61,12 +61,37 @@ class StudySpec(Strict):
     character_set: CharacterSet = Field(default="ISO_IR 6", description="Specific Character Set of the names.")
 
 
+Title = Annotated[str, Field(min_length=1, max_length=16)]
+Certificate = Literal["none", "modality", "expired", "stranger", "other-name"]
+
+
+class ModalitySpec(Strict):
+    """How the modality calls the gateway. A title goes as its bytes; shorter than 16, spaces follow."""
+
+    calling: Title | None = Field(default=None, description="Default: a title that the site takes calls from.")
+    called: Title | None = Field(default=None, description="Default: the gateway's.")
+    address: str | None = Field(default=None, description="The address of this machine to call from, as 127.0.0.2.")
+    tls: Certificate | None = Field(
+        default=None, description="Speaks TLS, with this certificate of the run's test set; `none`: without one."
+    )
+    trust: Literal["ca", "other-ca"] | None = Field(default=None, description="Whose certificates it takes: `ca`.")
+    port: Literal["dicom", "dicom-tls"] | None = Field(default=None, description="Default: the one that fits `tls`.")
+
+
+class AssociateSpec(ModalitySpec):
+    """An association to open; what is not said is as in `given.modality`."""
+
+    name: Name
+    hold: bool = Field(default=False, description="Keep it open until all steps are done; else echo, and release.")
+
+
 class Given(Strict):
     """What is there before the story begins: the site's settings, orders and studies, by names of your choice."""
 
     site: dict[str, Any] = Field(default_factory=dict, description="Laid over the site profile of the run.")
     orders: dict[Name, OrderSpec] = Field(default_factory=dict)
     studies: dict[Name, StudySpec] = Field(default_factory=dict)
+    modality: ModalitySpec = ModalitySpec()
 
 
 class Wait(Strict):
@@ -103,6 +128,7 @@ class Step(Strict):
     kill: Literal["gateway"] | Ending | None = Field(
         default=None, description="The gateway is killed (SIGKILL), and started again on the same folder."
     )
+    associate: AssociateSpec | None = Field(default=None, description="The modality opens an association.")
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Step:
@@ -140,12 +166,22 @@ class AnswersExpectation(Strict):
     answers: dict[Status, int] | None = None
 
 
+class AssociationExpectation(Strict):
+    """What the modality sees of an association that it asked for: PS3.8 9.3.4's fields where it was rejected."""
+
+    outcome: Literal["accepted", "rejected", "failed"] | None = None
+    result: int | None = Field(default=None, ge=0, le=255)
+    source: int | None = Field(default=None, ge=0, le=255)
+    reason: int | None = Field(default=None, ge=0, le=255)
+
+
 class WireExpectation(Strict):
     """What is seen on the wire."""
 
     echo: EchoExpectation | None = None
     orders: dict[Name, OrderExpectation] = Field(default_factory=dict)
     studies: dict[Name, AnswersExpectation] = Field(default_factory=dict)
+    associations: dict[Name, AssociationExpectation] = Field(default_factory=dict)
 
 
 class StudyExpectation(Strict):
@@ -164,6 +200,12 @@ class GatewayExpectation(Strict):
     """What is seen in the gateway."""
 
     studies: dict[Name, StudyExpectation] = Field(default_factory=dict)
+    rejected: dict[str, int] | None = Field(
+        default=None, description="How many associations it says it rejected, by the field that was wrong."
+    )
+    broken: dict[str, int] | None = Field(
+        default=None, description="How many connections it says it broke off, by the id of the problem."
+    )
 
 
 class ArrivalExpectation(Strict):

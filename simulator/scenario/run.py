@@ -14,12 +14,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from simulator.actors.modality import Modality
 from simulator.actors.order_placer import OrderPlacer
 from simulator.actors.remote_scp import RemoteSCP
 from simulator.errors import NotDicom, SimulatorError
 from simulator.events import (
+    AssociationRejected,
+    ConnectionBroken,
     Event,
     FileFound,
     GatewayStarted,
@@ -35,11 +38,11 @@ from simulator.scenario import gateway_process
 from simulator.scenario.checks import Finding, Verdict, check, worst
 from simulator.scenario.gateway_process import GatewayProcess
 from simulator.scenario.history import History, Recorder
-from simulator.scenario.model import ArrivalExpectation, Case, Ending, Scenario, Step
+from simulator.scenario.model import ArrivalExpectation, AssociateSpec, Case, Ending, Scenario, Step
 from simulator.scenario.plan import Picture, Plan, case_id, pictures, plan
-from simulator.site import Site, overridden
-from simulator.wire import data_set, part10
-from simulator.wire.association import Address, Context
+from simulator.site import Site, overridden, with_files_from
+from simulator.wire import certificates, data_set, part10
+from simulator.wire.association import Address, Association, Context
 
 PATIENCE = 20.0
 """Seconds without any event after which a wait is given up."""
@@ -152,7 +155,12 @@ class _Stage:
         self._folder.mkdir(parents=True)
         contexts = [Context(sop_class.uid, transfer_syntaxes.ACCEPTED) for sop_class in planned.site.storage_classes()]
         self._remote = RemoteSCP(REMOTE, _LOOPBACK, 0, contexts, recorder.observe)
-        site = _on_free_ports(planned.site, self._remote.start())
+        site = _on_free_ports(planned, self._remote.start())
+        self._certificates = self._folder / "certificates"
+        if site.gateway.tls is not None:
+            certificates.make(self._certificates)
+            site = with_files_from(site, self._certificates)
+        self._held: list[Association] = []
         self._gateway = GatewayProcess(site, self._folder, recorder.observe, settings.gateway_command)
         self._started: GatewayStarted | None = None
 
@@ -174,8 +182,12 @@ class _Stage:
 
     def perform(self) -> None:
         """Do every step, then wait for what is expected and watch for what is not."""
-        for step in self._plan.case.when:
-            self._do(step)
+        try:
+            for step in self._plan.case.when:
+                self._do(step)
+        finally:
+            for association in self._held:
+                association.release()
         self._recorder.wait_until(self._is_settled, self._patience)
         if self._must_not_happen():
             self._recorder.watch_quietly(WATCH, self._has_happened)
@@ -195,6 +207,8 @@ class _Stage:
             self._recorder.observe(WaitEnded(observer="runner", waited_for=waited_for, met=met))
         elif step.ending is not None:
             self._end_and_start(step.ending, self._gateway.stop if step.restart is not None else self._gateway.kill)
+        elif step.associate is not None:
+            self._associate(step.associate)
 
     def _end_and_start(self, how: Ending, end: Callable[[], None]) -> None:
         """End the gateway, in between or in the midst of an association, and start it on the same folder."""
@@ -217,10 +231,28 @@ class _Stage:
         study = self._plan.studies[name]
         self._modality(observe).store(study, study.pairs, study.study_instance_uid)
 
-    def _modality(self, observe: Callable[[Event], None] | None = None) -> Modality:
+    def _associate(self, asked: AssociateSpec) -> None:
+        modality = self._modality(asked=asked)
+        if not asked.hold:
+            modality.echo()
+        elif association := modality.open():
+            self._held.append(association)
+
+    def _modality(self, observe: Callable[[Event], None] | None = None, asked: AssociateSpec | None = None) -> Modality:
         assert self._started is not None
-        gateway = Address(self._started.ae_title, _LOOPBACK, self._started.dicom_port)
-        return Modality(_calling_ae_title(self._plan.site), gateway, observe or self._recorder.observe)
+        how = self._plan.case.given.modality
+        if asked is not None:
+            how = how.model_copy(update=asked.model_dump(exclude_none=True, exclude={"name", "hold"}))
+        over_tls = how.port == "dicom-tls" or (how.port is None and how.tls is not None)
+        port = self._started.dicom_tls_port if over_tls else self._started.dicom_port
+        return Modality(
+            how.calling or _calling_ae_title(self._plan.site),
+            Address(how.called or self._started.ae_title, _LOOPBACK, port),
+            observe or self._recorder.observe,
+            tls=certificates.credentials(self._certificates, how.tls, how.trust),
+            source=how.address or "",
+            association=asked.name if asked else "",
+        )
 
     def _send_order(self, name: str) -> None:
         assert self._started is not None
@@ -240,6 +272,10 @@ class _Stage:
                 return False
             if study.instances is not None and len(self._tally.stored.get(uid, ())) < study.instances:
                 return False
+        if not self._tally.rejected >= Counter(then.gateway.rejected or {}):
+            return False
+        if not self._tally.broken >= Counter(then.gateway.broken or {}):
+            return False
         for name, arrival in then.downstream.studies.items():
             arrived = self._tally.arrived.get(self._plan.studies[name].study_instance_uid, Counter())
             if len(arrived) < (arrival.instances or 0) or arrived.total() - len(arrived) < (arrival.repeated or 0):
@@ -269,6 +305,8 @@ class _Tally:
         self.states: dict[str, list[str]] = {}
         self.stored: dict[str, set[str]] = {}
         self.arrived: dict[str, Counter[str]] = {}
+        self.rejected: Counter[str] = Counter()
+        self.broken: Counter[str] = Counter()
 
     def count(self, event: Event) -> None:
         """Take in one event."""
@@ -278,6 +316,10 @@ class _Tally:
             self.stored.setdefault(event.study_instance_uid, set()).add(event.sop_instance_uid)
         elif isinstance(event, InstanceReceived):
             self.arrived.setdefault(event.study_instance_uid, Counter())[event.sop_instance_uid] += 1
+        elif isinstance(event, AssociationRejected):
+            self.rejected[event.field] += 1
+        elif isinstance(event, ConnectionBroken):
+            self.broken[event.problem] += 1
 
 
 def _calling_ae_title(site: Site) -> str:
@@ -285,10 +327,19 @@ def _calling_ae_title(site: Site) -> str:
     return MODALITY if site.callers == "any" else site.callers[0].ae_title
 
 
-def _on_free_ports(site: Site, remote_port: int) -> Site:
-    ports = {"host": _LOOPBACK, "dicom_port": 0, "hl7_port": 0, "http_port": 0}
+def _on_free_ports(planned: Plan, remote_port: int) -> Site:
+    site = planned.site
+    # A profile may switch the plain port off for good; only a story that says so does without it.
+    off = planned.case.given.site.get("gateway", {}).get("dicom_port") == "off"
+    ports: dict[str, Any] = {"host": _LOOPBACK, "dicom_port": "off" if off else 0, "hl7_port": 0, "http_port": 0}
+    if site.gateway.tls is not None and site.gateway.tls.port != "off":
+        ports["tls"] = {"port": 0}
     remote = {"ae_title": REMOTE, "host": _LOOPBACK, "port": remote_port}
-    return overridden(site, {"gateway": ports, "forwarding": {"destinations": [remote]}})
+    callers: dict[str, Any] = {}
+    if site.callers != "any" and "callers" not in planned.case.given.site:
+        # Whoever calls in this run does so from this machine; a story about addresses names them itself.
+        callers = {"callers": [caller.model_dump(mode="json") | {"addresses": []} for caller in site.callers]}
+    return overridden(site, {"gateway": ports, "forwarding": {"destinations": [remote]}, **callers})
 
 
 def _folder_name(identity: str) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -14,7 +16,6 @@ from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import register_uid
-from pynetdicom.transport import ThreadedAssociationServer
 
 from simulator.errors import StartError
 from simulator.wire.association import (
@@ -23,10 +24,14 @@ from simulator.wire.association import (
     Context,
     Response,
     StoreRequest,
+    TimeOuts,
     new_ae,
     send_without_delay,
 )
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from simulator.wire.guard import Guard, Settings
+from simulator.wire.incidents import Admit, AssociationRequest, Incident, Rejection, Tell
+from simulator.wire.listener import Listener
 
 # pynetdicom knows no service for the two classes that PS3 retired in 2004, accepts their contexts all the same,
 # and then answers with an empty status.
@@ -34,6 +39,12 @@ register_uid("1.2.840.10008.5.1.1.29", "HardcopyGrayscaleImageStorage", StorageS
 register_uid("1.2.840.10008.5.1.1.30", "HardcopyColorImageStorage", StorageServiceClass)
 
 _POLL_SECONDS = 0.05
+_LIBRARY_LATER = 5.0
+_NO_LIMIT = 2**31
+# Connections beyond the associations allowed: room for those who are about to be told so by A-ASSOCIATE-RJ.
+_BEYOND = 32
+# PS3.8 9.2.1: awaiting the local answer to a request, and established. One that is being released counts no more.
+_OPEN = frozenset(("Sta3", "Sta6"))
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,11 +52,12 @@ StoreService = Callable[[StoreRequest], Response]
 
 
 class Acceptor:
-    """Listens for associations and serves Verification and Storage as SCP.
+    """Listens for associations and serves Verification and Storage as SCP, on one port or several.
 
-    `on_store` is called in the association's thread for each C-STORE-RQ and its `Response` is what the peer
-    gets; a called AE title other than `ae_title`, or a calling one not in `calling_ae_titles` (None: any), is
-    rejected as PS3.8 9.3.4 says. Verification is accepted beside `contexts`.
+    `on_store` is called in the association's thread for each C-STORE-RQ and its `Response` is what the peer gets.
+    `admit` says who is rejected, and how (PS3.8 9.3.4); without it, who calls another title than `ae_title` or is not
+    among `calling_ae_titles` (None: any). `tell` hears of every rejection, abort and hang-up; without it, the log
+    does. Verification is accepted beside `contexts`.
     """
 
     def __init__(
@@ -58,71 +70,84 @@ class Acceptor:
         *,
         calling_ae_titles: Collection[str] | None = None,
         maximum_associations: int = 100,
+        admit: Admit | None = None,
+        tell: Tell | None = None,
+        time_outs: TimeOuts | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._on_store = on_store
         self._where = (host, port)
         self._ae = new_ae(ae_title)
-        self._ae.require_called_aet = True
-        self._ae.require_calling_aet = list(calling_ae_titles or ())
-        self._closed = calling_ae_titles is not None and not calling_ae_titles
         self._ae.maximum_pdu_size = MAXIMUM_PDU
-        self._ae.maximum_associations = maximum_associations
+        # This module counts associations, and the guard's time-outs come before these of the library.
+        self._ae.maximum_associations = _NO_LIMIT
+        limits = time_outs or TimeOuts()
+        self._ae.acse_timeout = limits.acse + _LIBRARY_LATER
+        self._ae.dimse_timeout = limits.dimse
+        self._ae.network_timeout = None
+        self._settings = Settings(limits, MAXIMUM_PDU, maximum_associations + _BEYOND, tell or _log)
+        self._admit = admit or _admission(ae_title, calling_ae_titles, maximum_associations)
+        self._tls = tls
         self._ae.add_supported_context(VERIFICATION, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
         for context in contexts:
             self._ae.add_supported_context(context.abstract_syntax_uid, list(context.transfer_syntax_uids))
-        self._server: ThreadedAssociationServer | None = None
-        self._thread: threading.Thread | None = None
+        self._admitting = threading.Lock()
+        self._admitted: list[Any] = []
+        self._listeners: dict[Listener, threading.Thread] = {}
 
     def start(self) -> int:
         """Listen, and return the port (of interest when 0 was asked for). Raises `StartError`."""
+        return self.listen(*self._where, self._tls)
+
+    def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Listen on one port more, over TLS where a context is given; return the port. Raises `StartError`."""
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, send_without_delay),
+            (evt.EVT_CONN_CLOSE, _wake),
+            (evt.EVT_REQUESTED, self._consider),
             (evt.EVT_C_STORE, self._store),
-            (evt.EVT_REJECTED, self._log_rejection),
         ]
-        if self._closed:  # to pynetdicom an empty list of callers means any
-            handlers.append((evt.EVT_REQUESTED, _reject_caller))
         try:
-            server = ThreadedAssociationServer(
-                self._ae, self._where, self._ae.ae_title, self._ae.supported_contexts, evt_handlers=handlers
-            )
+            listener = Listener(self._ae, (host, port), handlers, self._settings, tls)
         except OSError as error:
-            host, port = self._where
             raise StartError(
                 f"cannot listen on {host}:{port}: {error.strerror or error}",
                 "another program uses the port, or the address is not this machine's; port 0 takes any free one",
             ) from error
-        self._ae._servers.append(server)
-        self._thread = threading.Thread(
-            target=server.serve_forever,
-            args=(_POLL_SECONDS,),
-            name=f"acceptor-{self._ae.ae_title}",
-            daemon=True,
-        )
-        self._thread.start()
-        self._server = server
-        return int(server.server_address[1])
+        self._ae._servers.append(listener)
+        name = f"acceptor-{self._ae.ae_title}"
+        thread = threading.Thread(target=listener.serve_forever, args=(_POLL_SECONDS,), name=name, daemon=True)
+        self._listeners[listener] = thread
+        thread.start()
+        return listener.port
 
     def stop(self) -> None:
         """Stop listening and end the associations that are open."""
-        if self._server is not None and self._thread is not None:
-            self._server.shutdown()
-            self._thread.join()
-            self._server = None
-            for association in self._ae.active_associations:
-                _end(association)
+        for listener, thread in self._listeners.items():
+            listener.shutdown()
+            thread.join()
+            listener.hang_up()
+        self._listeners.clear()
+        for association in self._ae.active_associations:
+            _end(association)
 
-    def _log_rejection(self, event: evt.Event) -> None:
-        requestor = event.assoc.requestor
-        asked: Any = requestor.primitive
-        called, listed = str(asked.called_ae_title).strip(), self._ae.require_calling_aet
-        if called != self._ae.ae_title:
-            why = f"it called {called!r}, this is {self._ae.ae_title!r}"
-        elif self._closed or (listed and requestor.ae_title not in listed):
-            why = "the site profile does not name it among its callers"
-        else:
-            why = f"{self._ae.maximum_associations} associations are open already"
-        _LOG.warning("association of %s at %s rejected: %s", requestor.ae_title, requestor.address, why)
+    def _consider(self, event: evt.Event) -> None:
+        """Reject an association, or let the library accept it."""
+        association: Any = event.assoc
+        guard: Guard = association.guard
+        if guard.request is None:
+            return
+        with self._admitting:  # two at once must not both be the last one
+            self._admitted = [each for each in self._admitted if each.dul.state_machine.current_state in _OPEN]
+            asked = replace(guard.request, open_associations=len(self._admitted))
+            guard.rejection = self._admit(asked)
+            if guard.rejection is None:
+                self._admitted.append(association)
+                return
+        rejection = guard.rejection
+        association.acse.send_reject(rejection.result, rejection.source, rejection.reason)
+        evt.trigger(association, evt.EVT_REJECTED, {})
+        association.kill()
 
     def _store(self, event: evt.Event) -> Dataset:
         request: Any = event.request
@@ -164,8 +189,28 @@ def _long_string(text: str) -> str:
     return "".join("?" if not " " <= c <= "~" else "/" if c == "\\" else c for c in text[:64])
 
 
-def _reject_caller(event: evt.Event) -> None:
-    """Answer as pynetdicom answers an unknown caller: permanently, by the user, calling AE title not recognised."""
-    event.assoc.acse.send_reject(1, 1, 3)
-    evt.trigger(event.assoc, evt.EVT_REJECTED, {})
-    event.assoc.kill()
+def _wake(event: evt.Event) -> None:
+    """Let the association's thread end at once: it waits for a request that will not come any more."""
+    association: Any = event.assoc
+    if association.requestor.primitive is None:
+        association.dul.to_user_queue.put(None)
+
+
+def _admission(ae_title: str, callers: Collection[str] | None, maximum_associations: int) -> Admit:
+    """Return the plain rule: called AE title, calling AE title, number of associations."""
+
+    def admit(asked: AssociationRequest) -> Rejection | None:
+        if asked.called_ae_title != ae_title:
+            words = f"it called {asked.called_ae_title!r}, this is {ae_title!r}"
+            return Rejection(1, 1, 7, "called-ae-title", words)
+        if callers is not None and asked.calling_ae_title not in callers:
+            return Rejection(1, 1, 3, "calling-ae-title", f"{asked.calling_ae_title!r} is not among the callers")
+        if asked.open_associations >= maximum_associations:
+            return Rejection(2, 3, 2, "maximum-associations", f"{asked.open_associations} are open already")
+        return None
+
+    return admit
+
+
+def _log(incident: Incident) -> None:
+    _LOG.warning("%s", incident)

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from types import TracebackType
-from typing import cast
+from typing import Any, cast
 
 from pydicom.uid import UID
 from pynetdicom import AE, _config, build_context, evt
@@ -38,6 +38,9 @@ from simulator.errors import (
     PeerUnreachable,
     UsageError,
 )
+from simulator.wire.incidents import REJECT_REASONS
+from simulator.wire.titles import on_the_wire, printable, send_titles
+from simulator.wire.tls import Credentials, RequestorContext
 
 # Its standard logging decodes every PDU a second time; the project observes for itself.
 _config.LOG_HANDLER_LEVEL = "none"
@@ -53,18 +56,6 @@ _POLL_SECONDS = 0.05
 _ENDED_AT_ONCE = "{peer} ended the association as soon as it had accepted it"
 
 _LOG = logging.getLogger(__name__)
-
-# PS3.8 9.3.4, table 9-21: (source, reason) -> words.
-_REJECT_REASONS = {
-    (1, 1): "no reason given",
-    (1, 2): "application context name not supported",
-    (1, 3): "calling AE title not recognised",
-    (1, 7): "called AE title not recognised",
-    (2, 1): "no reason given",
-    (2, 2): "protocol version not supported",
-    (3, 1): "temporary congestion",
-    (3, 2): "local limit exceeded",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +132,25 @@ class StoreRequest:
 
 @dataclass(frozen=True, slots=True)
 class TimeOuts:
-    """Seconds to wait for a TCP connection, an ACSE answer and a DIMSE answer."""
+    """Seconds to wait, as SCU, for a TCP connection, an ACSE answer and a DIMSE answer.
+
+    As SCP: `acse` for an A-ASSOCIATE-RQ, `dimse` for the rest of a DIMSE message, `pdu` for the rest of a PDU (and for
+    the peer to take one), `idle` for the next PDU on an open association.
+    """
 
     connection: float = 10.0
     acse: float = 30.0
     dimse: float = 60.0
+    pdu: float = 30.0
+    idle: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a peer is reached: with which TLS credentials (None: without TLS), from which address (empty: any)."""
+
+    tls: Credentials | None = None
+    source: str = ""
 
 
 class Association:
@@ -154,16 +159,24 @@ class Association:
     Not for use from several threads at once.
     """
 
-    def __init__(self, calling_ae_title: str, peer: Address, contexts: Sequence[Context], time_outs: TimeOuts) -> None:
+    def __init__(
+        self,
+        calling_ae_title: str,
+        peer: Address,
+        contexts: Sequence[Context],
+        time_outs: TimeOuts,
+        route: Route,
+    ) -> None:
         """Request an association. Use `request`."""
         self.peer = peer
         self._message_id = 0
-        ae = new_ae(calling_ae_title)
+        ae = new_ae(printable(calling_ae_title))
         ae.connection_timeout = time_outs.connection
         ae.acse_timeout = time_outs.acse
         ae.dimse_timeout = time_outs.dimse
         ae.network_timeout = None
-        self._library = _negotiated(ae, peer, contexts)
+        titles = on_the_wire(peer.ae_title) + on_the_wire(calling_ae_title)
+        self._library = _negotiated(ae, peer, contexts, route, titles)
         self._parking_place = _ParkingPlace()
         self._library._reactor_checkpoint = self._parking_place
         if not self._parking_place.wait_until_parked(self._library, time_outs.acse):
@@ -177,14 +190,20 @@ class Association:
         peer: Address,
         contexts: Sequence[Context],
         time_outs: TimeOuts | None = None,
+        *,
+        tls: Credentials | None = None,
+        source: str = "",
     ) -> Association:
-        """Open an association to `peer`, proposing `contexts` (at most 128).
+        """Open an association to `peer`, proposing `contexts` (at most 128), over TLS where `tls` says with what.
+
+        source: the IP address to call from; empty: any of this machine's. Titles may be such as the standard does
+        not allow, up to 16 characters of Latin-1, and go as the bytes that they are, padded with spaces.
 
         Raises `PeerUnreachable`, `PeerRefused`, `PeerAborted`, `PeerSilent` or `ContextNotAccepted`.
         """
         if not 0 < len(contexts) <= _MAXIMUM_CONTEXTS:
             raise UsageError(f"an association proposes 1 to {_MAXIMUM_CONTEXTS} presentation contexts")
-        return cls(calling_ae_title, peer, contexts, time_outs or TimeOuts())
+        return cls(calling_ae_title, peer, contexts, time_outs or TimeOuts(), Route(tls, source))
 
     def __enter__(self) -> Association:
         return self
@@ -327,10 +346,11 @@ class _ParkingPlace(threading.Event):
         return True
 
 
-def _negotiated(ae: AE, peer: Address, contexts: Sequence[Context]) -> _LibraryAssociation:
+def _negotiated(ae: AE, peer: Address, contexts: Sequence[Context], route: Route, titles: bytes) -> _LibraryAssociation:
     """Return an established association, or raise the `PeerError` that says why there is none."""
     seen: set[str] = set()
     rejections: list[tuple[int, int, int]] = []
+    secured = None if route.tls is None else RequestorContext(route.tls)
 
     def received(event: evt.Event) -> None:
         if isinstance(event.pdu, A_ASSOCIATE_RJ):
@@ -339,14 +359,17 @@ def _negotiated(ae: AE, peer: Address, contexts: Sequence[Context]) -> _LibraryA
     def connected(event: evt.Event) -> None:
         seen.add("connected")
         send_without_delay(event)
+        send_titles(event.assoc, titles)
 
     started = time.monotonic()
     association = ae.associate(
         peer.host,
         peer.port,
         contexts=[build_context(c.abstract_syntax_uid, list(c.transfer_syntax_uids)) for c in contexts],
-        ae_title=peer.ae_title,
+        ae_title=printable(peer.ae_title),
         max_pdu=MAXIMUM_PDU,
+        tls_args=cast(Any, secured and (secured, secured.peer_name(peer.host))),
+        bind_address=(route.source, 0),
         evt_handlers=[
             (evt.EVT_CONN_OPEN, connected),
             (evt.EVT_PDU_RECV, received),
@@ -357,6 +380,8 @@ def _negotiated(ae: AE, peer: Address, contexts: Sequence[Context]) -> _LibraryA
         return association
     if rejections:
         raise _refused(ae.ae_title, peer, *rejections[0])
+    if secured is not None and secured.failure is not None:
+        raise PeerAborted(f"no TLS with {peer}: {secured.failure}")
     if association.accepted_contexts:
         raise PeerAborted(_ENDED_AT_ONCE.format(peer=peer))
     if "accepted" in seen:
@@ -375,14 +400,14 @@ def _taken_from(rejection: A_ASSOCIATE_RJ) -> tuple[int, int, int]:
     At a value that the standard does not define its thread ends, and the association seems silent.
     """
     fields = int(rejection.result or 0), int(rejection.source or 0), int(rejection.reason_diagnostic or 0)
-    if fields[0] not in (1, 2) or fields[1:] not in _REJECT_REASONS:
+    if fields[0] not in (1, 2) or fields[1:] not in REJECT_REASONS:
         rejection.result, rejection.source, rejection.reason_diagnostic = 1, 1, 1
     return fields
 
 
 def _refused(calling_ae_title: str, peer: Address, result: int, source: int, reason: int) -> PeerRefused:
     kind = "permanently" if result == 1 else "for now"
-    words = _REJECT_REASONS.get((source, reason), "a reason that the standard does not define")
+    words = REJECT_REASONS.get((source, reason), "a reason that the standard does not define")
     return PeerRefused(
         f"{peer} rejected the association of {calling_ae_title} {kind}: {words} "
         f"(result {result}, source {source}, reason {reason})",

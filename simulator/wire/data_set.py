@@ -35,6 +35,9 @@ NATIVE = frozenset(
     )
 )
 
+MAXIMUM_INFLATED = 512 * 1024 * 1024
+"""Bytes to which a deflated data set may grow: 1000 slices of 512x512x16. A few bytes can ask for any number."""
+
 SPECIFIC_CHARACTER_SET = 0x00080005
 SOP_CLASS_UID = 0x00080016
 SOP_INSTANCE_UID = 0x00080018
@@ -114,10 +117,16 @@ def plain(data: bytes, transfer_syntax_uid: str) -> bytes:
     """
     if transfer_syntax_uid != DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
         return data
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        return zlib.decompress(data, -zlib.MAX_WBITS)
+        inflated = inflater.decompress(data, MAXIMUM_INFLATED)
     except zlib.error as error:
         raise NotDicom(f"the deflated data set cannot be inflated: {error}") from error
+    if inflater.eof:
+        return inflated
+    if len(inflated) == MAXIMUM_INFLATED:
+        raise NotDicom(f"the deflated data set cannot be inflated: it is more than {MAXIMUM_INFLATED} bytes")
+    raise NotDicom("the deflated data set cannot be inflated: it is cut off")
 
 
 def elements(data: bytes, transfer_syntax_uid: str, start: int = 0) -> Iterator[Element]:

@@ -17,9 +17,12 @@ from hl7.mllp import (
 from hl7.mllp.streams import CARRIAGE_RETURN, END_BLOCK, START_BLOCK
 
 from simulator.errors import PeerAborted, PeerSilent, PeerUnreachable, StartError
+from simulator.wire.incidents import Incident, Tell, hexadecimal
 
 LIMIT = 4 * 1024 * 1024
 _END = END_BLOCK + CARRIAGE_RETURN
+_PIECE = 65536
+_GARBAGE_SECONDS = 2.0  # for the rest of what is no block: nobody gains by more of it
 MessageService = Callable[[bytes], bytes]
 
 _LOG = logging.getLogger(__name__)
@@ -29,13 +32,27 @@ class MllpListener:
     """Listens for HL7 messages on the running event loop and answers each with what `on_message` returns.
 
     `on_message` gets the bytes between the block characters; it runs in a worker thread. Bytes that are not
-    an MLLP block (larger than 4 MiB, or without the start character) go to `on_garbage`, and the connection ends.
+    an MLLP block (larger than 4 MiB, not whole within `time_out` seconds, or without the start character) go to
+    `on_garbage`, `tell` hears of them, and the connection ends. Between blocks a sender may take all the time it wants.
     """
 
-    def __init__(self, host: str, port: int, on_message: MessageService, on_garbage: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        on_message: MessageService,
+        on_garbage: Callable[[bytes], None],
+        *,
+        tell: Tell | None = None,
+        time_out: float = 30.0,
+        maximum_connections: int = 100,
+    ) -> None:
         self._where = (host, port)
         self._on_message = on_message
         self._on_garbage = on_garbage
+        self._tell = tell or _log
+        self._time_out = time_out
+        self._maximum_connections = maximum_connections
         self._server: asyncio.Server | None = None
         self._conversations: dict[asyncio.Task[None], HL7StreamWriter] = {}
 
@@ -64,30 +81,102 @@ class MllpListener:
     async def _converse(self, reader: HL7StreamReader, writer: HL7StreamWriter) -> None:
         conversation: Any = asyncio.current_task()
         self._conversations[conversation] = writer
+        peer = _peer(writer)
         try:
-            await self._answer_blocks(reader, writer)
+            if len(self._conversations) > self._maximum_connections:
+                words = f"{self._maximum_connections} HL7 connections are open, and this is one more"
+                await self._told(Incident(peer, "connections.limit", words, "hang-up"))
+                return
+            await self._answer_blocks(reader, writer, peer)
+        except TimeoutError:
+            words = f"it did not take an acknowledgement within {self._time_out:g} s"
+            await self._told(Incident(peer, "time-out.mllp", words, "hang-up"))
         except ConnectionError as error:
-            _LOG.warning("an HL7 connection broke: %s", error)
+            _LOG.warning("the HL7 connection of %s broke: %s", peer, error)
         finally:
             del self._conversations[conversation]
             writer.close()
 
-    async def _answer_blocks(self, reader: HL7StreamReader, writer: HL7StreamWriter) -> None:
-        # Not the library's `readblock`: it throws away the bytes of what is no block.
-        while True:
-            try:
-                block = await reader.readuntil(_END)
-            except asyncio.IncompleteReadError as error:
-                block = error.partial
-            except asyncio.LimitOverrunError as error:
-                block = await reader.read(error.consumed)
-            if not (block.startswith(START_BLOCK) and block.endswith(_END)):
-                if block:
-                    await asyncio.to_thread(self._on_garbage, block)
+    async def _answer_blocks(self, reader: HL7StreamReader, writer: HL7StreamWriter, peer: str) -> None:
+        blocks = _Blocks(reader, self._time_out)
+        while block := await blocks.next():
+            if blocks.fault is not None:
+                problem, words = blocks.fault
+                await asyncio.to_thread(self._on_garbage, block)
+                await self._told(Incident(peer, problem, f"{words} ({hexadecimal(block)})", "hang-up"))
                 return
             message = block.removeprefix(START_BLOCK).removesuffix(_END)
             writer.writeblock(await asyncio.to_thread(self._on_message, message))
-            await writer.drain()
+            async with asyncio.timeout(self._time_out):
+                await writer.drain()
+
+    async def _told(self, incident: Incident) -> None:
+        await asyncio.to_thread(self._tell, incident)
+
+
+class _Blocks:
+    """Takes blocks off a stream. Not the library's `readblock`: it throws away the bytes of what is no block."""
+
+    def __init__(self, reader: HL7StreamReader, time_out: float) -> None:
+        self.fault: tuple[str, str] | None = None
+        self._reader = reader
+        self._time_out = time_out
+        self._came = bytearray()
+
+    async def next(self) -> bytes:
+        """Return the next block, or what came instead with `fault` saying why it is none; nothing at the end."""
+        if not self._came:
+            self._came += await self._reader.read(_PIECE)
+        if not self._came:
+            return b""
+        framed = self._came.startswith(START_BLOCK)
+        seconds = self._time_out if framed else min(self._time_out, _GARBAGE_SECONDS)
+        how = "mllp.cut", "the connection ended in the middle of an MLLP block"
+        try:
+            async with asyncio.timeout(seconds):
+                whole = await self._to_the_end()
+        except TimeoutError:
+            how, whole = ("time-out.mllp", f"an MLLP block that was not whole within {seconds:g} s"), False
+        if not framed:
+            self.fault = "mllp.garbage", _stranger(bytes(self._came[:8]))
+        elif len(self._came) > LIMIT and not whole:
+            self.fault = "mllp.too-long", f"an MLLP block of more than {LIMIT} bytes"
+        elif not whole:
+            self.fault = how
+        end = self._came.find(_END) + len(_END) if whole else len(self._came)
+        block = bytes(self._came[:end])
+        del self._came[:end]
+        return block
+
+    async def _to_the_end(self) -> bool:
+        """Read on until a block's end is there; False when it is too long, or the stream ends before."""
+        looked = 0
+        while self._came.find(_END, max(0, looked - 1)) < 0:
+            looked = len(self._came)
+            if looked > LIMIT or not (piece := await self._reader.read(_PIECE)):
+                return False
+            self._came += piece
+        return True
+
+
+def _stranger(head: bytes) -> str:
+    """Say what a peer speaks that sends no MLLP block."""
+    if head.startswith(b"\x16\x03"):
+        return "a TLS handshake: the peer speaks TLS to the HL7 port, which has none"
+    if head.startswith(b"\x01\x00"):
+        return "an A-ASSOCIATE-RQ: the peer speaks DICOM to the HL7 port"
+    if head.startswith((b"GET ", b"POST", b"HEAD", b"PUT ")):
+        return "an HTTP request: the peer takes the HL7 port for a web address"
+    return "bytes without the start block character 0BH"
+
+
+def _peer(writer: HL7StreamWriter) -> str:
+    address = writer.get_extra_info("peername") or ("unknown", 0)
+    return f"{address[0]}:{address[1]}"
+
+
+def _log(incident: Incident) -> None:
+    _LOG.warning("%s", incident)
 
 
 def exchange(host: str, port: int, message: bytes, time_out: float = 30.0) -> bytes:

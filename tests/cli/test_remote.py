@@ -37,9 +37,9 @@ def test_what_a_modality_sends(number: signal.Signals, tmp_path: Path) -> None:
         assert processes.end(process, number) == 0
         assert process.stdout is not None
         assert process.stdout.read().splitlines() == [f"0000  {i.sop_instance_uid}  from CT1" for i in study.instances]
-        assert "association of MODALITY1 at 127.0.0.1 rejected: it called " in (tmp_path / "remote.log").read_text(
-            encoding="utf-8"
-        )
+        said = (tmp_path / "remote.log").read_text(encoding="utf-8")
+        assert said.startswith("association of MODALITY1 at 127.0.0.1:")
+        assert "rejected: it called 'REMOTE1', this is 'ARCHIVE'; A-ASSOCIATE-RJ (result 1, source 1, reason 7)" in said
     assert_arrived(out, study)
 
 

@@ -573,6 +573,7 @@ def test_the_ready_file_appears_whole(tmp_path: Path) -> None:
         "dicom_port": 11112,
         "hl7_port": 2575,
         "http_url": "http://127.0.0.1:8104",
+        "dicom_tls_port": 0,
     }
     assert list(tmp_path.iterdir()) == [file]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -68,6 +69,9 @@ def read_to_end(connection: socket.socket) -> bytes:
 
 def no_thread_beside(before: set[threading.Thread]) -> bool:
     """Wait until every thread but those `before` has ended; tell whether that came within the deadline."""
-    for thread in set(threading.enumerate()) - before:
-        thread.join(PATIENCE)
-    return set(threading.enumerate()) <= before
+    deadline = time.monotonic() + PATIENCE
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
+        for thread in left:
+            if thread.ident is not None:  # else it is just about to start
+                thread.join(max(0.0, deadline - time.monotonic()))
+    return not left

@@ -1,0 +1,90 @@
+"""What goes wrong on a connection, as values: who asked, what was refused, how the connection ended.
+
+Nothing is refused, aborted or hung up on unsaid: `acceptor` makes an `Incident` of each and hands it on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# PS3.8 9.3.4, table 9-21: (source, reason) -> words.
+REJECT_REASONS = {
+    (1, 1): "no reason given",
+    (1, 2): "application context name not supported",
+    (1, 3): "calling AE title not recognised",
+    (1, 7): "called AE title not recognised",
+    (2, 1): "no reason given",
+    (2, 2): "protocol version not supported",
+    (3, 1): "temporary congestion",
+    (3, 2): "local limit exceeded",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationRequest:
+    """What an A-ASSOCIATE-RQ (PS3.8 9.3.2) and its connection say of who asks.
+
+    Titles are without their padding (spaces or NULs); `calling_bytes` and `called_bytes` are the 16 as they came.
+    `address` is the caller's IP address, `port` its port; `open_associations`: how many others this side serves.
+    """
+
+    address: str
+    port: int
+    calling_ae_title: str
+    called_ae_title: str
+    calling_bytes: bytes
+    called_bytes: bytes
+    application_context: str
+    open_associations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A-ASSOCIATE-RJ (PS3.8 9.3.4): result, source, reason/diagnostic; `field` is what was wrong, `words` says how.
+
+    field: `called-ae-title`, `calling-ae-title`, `address`, `application-context`, `protocol-version` or
+    `maximum-associations`.
+    """
+
+    result: int
+    source: int
+    reason: int
+    field: str
+    words: str
+
+
+Admit = Callable[[AssociationRequest], Rejection | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A connection that was refused, or ended otherwise than by a release.
+
+    peer: `address:port`. problem: a stable id such as `pdu.unknown-type` (docs/architecture.md lists them), or of a
+    rejection its field. words: what came, with bytes. answer: what the peer was told (`A-ABORT ...`, `hang-up`).
+    Titles are empty where no A-ASSOCIATE-RQ had come.
+    """
+
+    peer: str
+    problem: str
+    words: str
+    answer: str
+    calling_ae_title: str = ""
+    called_ae_title: str = ""
+    rejection: Rejection | None = None
+
+    def __str__(self) -> str:
+        """The line that a log has of it."""
+        who = f"{self.calling_ae_title} at {self.peer}" if self.calling_ae_title else self.peer
+        if self.rejection is not None:
+            return f"association of {who} rejected: {self.words}; {self.answer}"
+        return f"connection of {who} ended: {self.problem}: {self.words}; answered by {self.answer}"
+
+
+Tell = Callable[[Incident], None]
+
+
+def hexadecimal(data: bytes, limit: int = 32) -> str:
+    """Return bytes for a log line, `limit` of them at most: `47 45 54 20 2F ...`."""
+    return data[:limit].hex(" ").upper() + (" ..." if len(data) > limit else "")
