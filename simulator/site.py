@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from ruamel.yaml.comments import CommentedMap
 
 from simulator import strict_yaml
+from simulator.errors import LoadError, Problem
 from simulator.rules.accession import CHECK_DIGITS, AccessionRules
 from simulator.rules.image_count import ImageCountRule
 from simulator.rules.sop_classes import SopClass, storage_classes
@@ -233,7 +236,19 @@ class Site(_Strict):
 def load(file: Path) -> Site:
     """Return the profile in `file`. Raises `LoadError` with every mistake as file:line:column."""
     content = strict_yaml.read(file)
-    return with_files_from(strict_yaml.validate(Site, content, file), file.parent)
+    site = with_files_from(strict_yaml.validate(Site, content, file), file.parent)
+    if problems := list(_missing_files(site, content, file)):
+        raise LoadError(problems)
+    return site
+
+
+def _missing_files(site: Site, content: CommentedMap, file: Path) -> Iterator[Problem]:
+    """Yield every file that the profile names and that is not there."""
+    for key, named in _files(site.gateway.tls).items():
+        if not named.is_file():
+            line, column = strict_yaml.place([(content, ())], ("gateway", "tls", key))
+            message = f"gateway.tls.{key}: there is no file {named}"
+            yield Problem(str(file), line, column, message, "`simulate certs` makes a set to try")
 
 
 def with_files_from(site: Site, folder: Path) -> Site:
@@ -241,9 +256,12 @@ def with_files_from(site: Site, folder: Path) -> Site:
     tls = site.gateway.tls
     if tls is None:
         return site
-    files = {key: value for key in ("certificate", "key", "ca") if (value := getattr(tls, key)) is not None}
-    absolute = tls.model_copy(update={key: folder.absolute() / value for key, value in files.items()})
+    absolute = tls.model_copy(update={key: folder.absolute() / value for key, value in _files(tls).items()})
     return site.model_copy(update={"gateway": site.gateway.model_copy(update={"tls": absolute})})
+
+
+def _files(tls: Tls | None) -> dict[str, Path]:
+    return {key: value for key in ("certificate", "key", "ca") if (value := getattr(tls, key, None)) is not None}
 
 
 def overridden(site: Site, overrides: dict[str, Any]) -> Site:

@@ -101,6 +101,22 @@ def await_file(file: Path, process: subprocess.Popen[str], log: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
+def await_port(port: int, process: subprocess.Popen[str], log: Path) -> None:
+    """Wait until something takes connections on a port of this machine, while `process` runs."""
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), DEADLINE).close()
+            return
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline, f"nothing listens on {port}\n{log.read_text()}"
+        try:
+            code = process.wait(_POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(f"ended with code {code}\n{log.read_text()}")
+
+
 def written(study: Study, folder: Path) -> list[Path]:
     """Write a study as DICOM files into `folder`, and return them in their order."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import tracemalloc
 import warnings
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -185,6 +187,20 @@ def test_a_cut_in_a_deflated_data_set_is_noticed_everywhere(made: Dataset) -> No
     for cut in range(len(data)):
         with pytest.raises(NotDicom, match="cannot be inflated"):
             data_set.read(data[:cut], DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, ())
+
+
+def test_a_deflate_bomb_is_not_inflated_without_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_set, "MAXIMUM_INFLATED", 1_000_000)
+    deflating = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    bomb = deflating.compress(bytes(100_000_000)) + deflating.flush()
+    assert len(bomb) < 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotDicom, match="cannot be inflated: it is more than 1000000 bytes"):
+            data_set.survey(bomb, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, frozenset())
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_was_cut_before_it_was_deflated_is_noticed() -> None:

@@ -6,8 +6,6 @@ import queue
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,15 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.wire.acceptor import Acceptor
-from simulator.wire.association import VERIFICATION, Address, Association, Context, Response, TimeOuts
+from simulator.wire.association import VERIFICATION, Context, Response, TimeOuts
 from simulator.wire.incidents import Incident
 from tests.synthesis.made import CT, EXPLICIT
 from tests.wire import pdus
+from tests.wire.listening import Listening, listening, to_the_end
 from tests.wire.made import steady
 from tests.wire.sockets import HOST, PATIENCE, connected, no_thread_beside
 
-# Time-outs that no test may meet by chance, but for the one that it is about.
-LONG = TimeOuts(acse=60, dimse=60, pdu=60, idle=60)
 SHORT = 0.2
 ECHO = pdus.data(1, 3, pdus.echo())
 USER_ABORT = pdus.pdu(0x07, b"\0\0\0\0")
@@ -31,44 +28,6 @@ USER_ABORT = pdus.pdu(0x07, b"\0\0\0\0")
 
 def provider_abort(reason: int) -> bytes:
     return pdus.pdu(0x07, bytes((0, 0, 2, reason)))
-
-
-@dataclass(frozen=True)
-class Listening:
-    port: int
-    incidents: queue.Queue[Incident]
-
-    def told(self) -> Incident:
-        """Return what was said first, and see that nothing more was."""
-        incident = self.incidents.get(timeout=PATIENCE)
-        assert self.incidents.empty()
-        return incident
-
-    def still_serves(self) -> bool:
-        peer = Address("GATEWAY", HOST, self.port)
-        with Association.request("GOOD", peer, [Context(VERIFICATION, (EXPLICIT,))]) as association:
-            return association.echo().status == 0
-
-
-@contextmanager
-def listening(time_outs: TimeOuts = LONG, maximum_associations: int = 100) -> Iterator[Listening]:
-    incidents: queue.Queue[Incident] = queue.Queue()
-    acceptor = Acceptor(
-        "GATEWAY",
-        HOST,
-        0,
-        [Context(CT.uid, (EXPLICIT,))],
-        lambda _: Response(0x0000),
-        tell=incidents.put,
-        time_outs=time_outs,
-        maximum_associations=maximum_associations,
-    )
-    before = set(threading.enumerate())
-    try:
-        yield Listening(acceptor.start(), incidents)
-    finally:
-        acceptor.stop()
-    assert no_thread_beside(before)
 
 
 @pytest.fixture
@@ -81,18 +40,6 @@ def established(connection: socket.socket, request: bytes = b"") -> None:
     connection.settimeout(PATIENCE)
     connection.sendall(request or pdus.request())
     assert pdus.read_pdu(connection)[0] == 0x02
-
-
-def to_the_end(connection: socket.socket) -> bytes:
-    """Return what comes until the peer closes, whether it does so politely or not."""
-    connection.settimeout(PATIENCE)
-    data = b""
-    try:
-        while piece := connection.recv(65536):
-            data += piece
-    except ConnectionResetError:
-        pass
-    return data
 
 
 # --- instead of an A-ASSOCIATE-RQ --------------------------------------------------------------------

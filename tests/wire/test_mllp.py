@@ -8,13 +8,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.errors import PeerAborted, PeerSilent, PeerUnreachable, StartError
+from simulator.wire.incidents import Incident
 from simulator.wire.mllp import LIMIT, MllpListener, exchange
+from tests.wire import pdus
 from tests.wire.made import steady
 from tests.wire.sockets import (
     HOST,
@@ -33,11 +36,12 @@ START, END = b"\x0b", b"\x1c\r"
 class Listening:
     """A listener on an event loop of its own; what came is in `messages` and `garbage`."""
 
-    def __init__(self, answer: Callable[[bytes], bytes], port: int = 0) -> None:
+    def __init__(self, answer: Callable[[bytes], bytes], port: int = 0, **settings: Any) -> None:
         self.messages: queue.Queue[bytes] = queue.Queue()
         self.garbage: queue.Queue[bytes] = queue.Queue()
         self._answer = answer
-        self._listener = MllpListener(HOST, port, self._take, self.garbage.put)
+        self.incidents: queue.Queue[Incident] = queue.Queue()
+        self._listener = MllpListener(HOST, port, self._take, self.garbage.put, tell=self.incidents.put, **settings)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
@@ -65,8 +69,8 @@ def echo(message: bytes) -> bytes:
 
 
 @contextmanager
-def listening(answer: Callable[[bytes], bytes] = echo) -> Iterator[tuple[Listening, int]]:
-    listener = Listening(answer)
+def listening(answer: Callable[[bytes], bytes] = echo, **settings: Any) -> Iterator[tuple[Listening, int]]:
+    listener = Listening(answer, **settings)
     try:
         yield listener, listener.start()
         listener.stop()
@@ -211,6 +215,69 @@ def test_a_connection_that_says_nothing_is_no_garbage() -> None:
             pass
         assert exchange(HOST, port, b"next") == b"ACK next"
         assert listener.garbage.empty()
+
+
+@pytest.mark.parametrize(
+    ("sent", "problem", "words"),
+    [
+        (pdus.request(), "mllp.garbage", "the peer speaks DICOM to the HL7 port (01 00 00 00"),
+        (b"\x16\x03\x01\0\xf6\x01", "mllp.garbage", "the peer speaks TLS to the HL7 port"),
+        (b"GET / HTTP/1.1\r\n\r\n", "mllp.garbage", "an HTTP request: the peer takes the HL7 port for a web address"),
+        (b"\xff" * 50, "mllp.garbage", "without the start block character 0BH (FF FF"),
+        (START + b"MSH|half", "time-out.mllp", "an MLLP block that was not whole within 0.2 s (0B 4D 53 48"),
+    ],
+)
+def test_who_says_something_else_is_named_and_not_waited_for(sent: bytes, problem: str, words: str) -> None:
+    with listening(time_out=0.2) as (listener, port), connected(port) as connection:
+        connection.sendall(sent)
+        assert read_to_end(connection) == b""
+        told = listener.incidents.get(timeout=PATIENCE)
+        assert (told.problem, told.peer) == (problem, "{}:{}".format(*connection.getsockname()))
+        assert words in told.words
+        assert listener.garbage.get(timeout=PATIENCE) == sent
+        assert exchange(HOST, port, b"next") == b"ACK next"
+
+
+def test_a_connection_may_be_idle_between_messages_longer_than_a_block_may_take() -> None:
+    with listening(time_out=0.2) as (listener, port), connected(port) as connection:
+        connection.sendall(START + b"one" + END)
+        assert read_until(connection, END) == START + b"ACK one" + END
+        connection.settimeout(0.6)
+        with pytest.raises(TimeoutError):  # nothing comes, and nobody hangs up
+            connection.recv(1)
+        connection.settimeout(PATIENCE)
+        connection.sendall(START + b"two" + END)
+        assert read_until(connection, END) == START + b"ACK two" + END
+        assert listener.incidents.empty()
+
+
+def test_a_block_without_an_end_is_cut_at_the_limit_and_said() -> None:
+    with listening() as (listener, port), connected(port) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(START + bytes(LIMIT * 4))
+        told = listener.incidents.get(timeout=PATIENCE)
+        assert (told.problem, told.answer) == ("mllp.too-long", "hang-up")
+        assert len(listener.garbage.get(timeout=PATIENCE)) < LIMIT + 100_000
+
+
+def test_a_peer_that_never_reads_its_acknowledgements_is_left() -> None:
+    with listening(lambda _: b"A" * 3_000_000, time_out=0.3) as (listener, port), connected(port) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with suppress(ConnectionError):
+            for _ in range(20):
+                connection.sendall(START + b"more" + END)
+        told = listener.incidents.get(timeout=PATIENCE)
+        assert (told.problem, told.words) == ("time-out.mllp", "it did not take an acknowledgement within 0.3 s")
+
+
+def test_a_connection_too_many_is_hung_up_on() -> None:
+    with listening(maximum_connections=2) as (listener, port), connected(port) as one, connected(port) as two:
+        for connection in (one, two):
+            connection.sendall(START + b"in" + END)
+            assert read_until(connection, END) == START + b"ACK in" + END
+        with connected(port) as three:
+            assert read_to_end(three) == b""
+        assert listener.incidents.get(timeout=PATIENCE).problem == "connections.limit"
 
 
 # --- start and stop ----------------------------------------------------------------------------------
