@@ -1,9 +1,10 @@
 """Reads PDUs for one accepted association: bit by bit, with deadlines, and nothing that is not looked at first.
 
 pynetdicom reads a PDU in one blocking call, so a half-sent one never times out, and decodes what it gets in a thread
-that dies of some of it. `Guard` takes its place at three seams of the library's upper layer: looking for what came
-(`_is_transport_event`), sending a PDU (`_send`), and what becomes of a whole PDV or message. The state machine and
-everything above stay the library's. All of it runs in the association's upper-layer thread, but for `serve`.
+that dies of some of it. `Guard` takes its place at the seams of the library's upper layer: looking for what came
+(`_is_transport_event`), sending (`_process_recv_primitive`, `_send`), and what becomes of a whole PDV or message. The
+state machine and everything above stay the library's. All of it runs in the association's upper-layer thread, but for
+`serve`.
 
 What a peer does wrong is answered as PS3.8 table 9-10 says: A-ABORT, or a hang-up before anything was requested.
 """
@@ -73,10 +74,28 @@ class Guard:
         self._told = False
         self._receive: Callable[[Any], None] = self._association.dimse.receive_primitive
         self._serve: Callable[[Any, int], None] = self._association._serve_request
+        self._next_primitive: Callable[[], bool] = self._dul._process_recv_primitive
+        self._dul._process_recv_primitive = self.take_primitive
         self._dul._is_transport_event = self.look
         self._dul._send = self.send
         self._association.dimse.receive_primitive = self.receive
         self._association._serve_request = self.serve
+
+    # --- what this side wants to send ------------------------------------------------------------------
+
+    def take_primitive(self) -> bool:
+        """Hand on what the association's thread wants sent (in place of the library's `_process_recv_primitive`).
+
+        One event at a time, and nothing that comes too late: an abort or a response that was queued while the peer
+        broke the protocol meets a state in which the state machine knows no such event, and would end its thread.
+        """
+        if not self._dul.event_queue.empty():
+            return False
+        if self._dul.state_machine.current_state == _WAITS_FOR_CLOSE:
+            while not self._dul.to_provider_queue.empty():
+                self._dul.to_provider_queue.get_nowait()
+            return False
+        return self._next_primitive()
 
     # --- what comes ------------------------------------------------------------------------------------
 
@@ -84,7 +103,7 @@ class Guard:
         """Read what came; return whether anything did. The library asks once in each turn of its loop."""
         connection = self._socket()
         state = self._dul.state_machine.current_state
-        if connection is None or state in _OUR_TURN:
+        if connection is None or state in _OUR_TURN or not self._dul.event_queue.empty():
             return False
         if state == _WAITS_FOR_CLOSE:
             return self._drain(connection)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,14 @@ from pydicom import dcmread
 from simulator.errors import PeerRefused
 from simulator.gateway import access
 from simulator.site import Site
-from simulator.wire.association import VERIFICATION, Address, Association, Context
+from simulator.wire import data_set
+from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing
 from simulator.wire.incidents import AssociationRequest
 from tests.gateway.made import a_site, events, outgoing, running
 from tests.synthesis.made import EXPLICIT, a_study
+from tests.wire import pdus
+from tests.wire.listening import to_the_end
+from tests.wire.sockets import connected, no_thread_beside
 
 CT01 = AssociationRequest(
     address="127.0.0.1",
@@ -164,3 +171,83 @@ def test_a_called_title_in_another_case_is_said_to_differ_by_that_alone(tmp_path
         with pytest.raises(PeerRefused):
             Association.request("A", Address("hagateway", gateway.address.host, gateway.address.port), [ECHO])
         assert "differ by upper and lower case alone" in gateway.await_event("AssociationRejected")["meaning"]
+
+
+# --- time-outs and hostile peers, as the site sets them and the gateway tells them ----------------------
+
+
+@pytest.mark.parametrize(
+    ("limit", "sent", "problem", "words"),
+    [
+        ("acse", b"", "time-out.acse", "no A-ASSOCIATE-RQ within 0.2 s"),
+        (
+            "pdu",
+            pdus.request(called=b"HAGATEWAY") + b"\4\0\0\0\1\0half",
+            "time-out.pdu",
+            "10 of 262 bytes of P-DATA-TF",
+        ),
+        ("dimse", pdus.request(called=b"HAGATEWAY") + pdus.data(1, 1, b"half"), "time-out.dimse", "5 bytes of a DIMSE"),
+        ("idle", pdus.request(called=b"HAGATEWAY"), "time-out.idle", "no PDU within 0.2 s"),
+        ("idle", b"GET / HTTP/1.1\r\n\r\n", "pdu.unknown-type", "an HTTP request (47 45 54 20 2F 20)"),
+    ],
+)
+def test_what_does_not_go_on_is_ended_and_told(
+    limit: str, sent: bytes, problem: str, words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running(tmp_path, a_site(gateway={"time_outs": {limit: 0.2}})) as gateway:
+        with connected(gateway.address.port) as connection:
+            connection.sendall(sent)
+            to_the_end(connection)
+            peer = "{}:{}".format(*connection.getsockname())
+        event = gateway.await_event("ConnectionBroken")
+        assert (event["problem"], event["peer"]) == (problem, peer)
+        assert words in event["words"]
+        assert event["words"] in caplog.text
+        assert event["calling_ae_title"] == ("MODALITY" if sent.startswith(b"\1") else "")
+        assert gateway.store(*a_study().instances)[0].status == 0
+
+
+def test_garbage_on_the_hl7_port_is_kept_and_its_sender_named(tmp_path: Path) -> None:
+    with running(tmp_path, a_site(gateway={"time_outs": {"pdu": 0.2}})) as gateway:
+        with connected(gateway.ready.hl7_port) as connection:
+            connection.sendall(b"\x0bMSH|half a message")
+            to_the_end(connection)
+            peer = "{}:{}".format(*connection.getsockname())
+        event = gateway.await_event("ConnectionBroken")
+        assert (event["problem"], event["peer"]) == ("time-out.mllp", peer)
+        kept = gateway.await_event("MessageRefused")["kept_as"]
+    assert (tmp_path / kept).read_bytes() == b"\x0bMSH|half a message"
+
+
+def test_a_deflate_bomb_is_refused_and_kept_as_it_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_set, "MAXIMUM_INFLATED", 10_000_000)
+    deflating = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    bomb = deflating.compress(bytes(200_000_000)) + deflating.flush()
+    bomb += b"\0" * (len(bomb) % 2)
+    syntax = data_set.DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
+    [instance] = a_study().instances
+    with running(tmp_path) as gateway:
+        [answer] = gateway.send([Outgoing(instance.sop_class_uid, "1.2.3", syntax, bomb)])
+        assert answer.status == 0xC000
+        assert answer.error_comment.startswith("the deflated data set cannot be inflated")
+        assert gateway.store(instance)[0].status == 0
+        [event] = events(gateway.index, "InstanceRefused")
+    assert (tmp_path / event["kept_as"]).read_bytes() == bomb
+
+
+def test_a_hundred_hostile_connections_leave_the_gateway_as_it_was(tmp_path: Path) -> None:
+    bad = [b"GET / HTTP/1.1\r\n\r\n", pdus.request(called=b"X"), pdus.request()[:90], b"", b"\x16\x03\x01\0\5hello"]
+    with running(tmp_path) as gateway:
+        gateway.store(*a_study("first").instances)
+        gateway.order(b"MSH|^~\\&|nothing")
+        threads = set(threading.enumerate())
+        files = len(list(Path("/proc/self/fd").iterdir()))
+        for number in range(100):
+            with connected(gateway.ready.hl7_port if number % 2 else gateway.address.port) as connection:
+                connection.sendall(bad[number % len(bad)])
+                connection.shutdown(socket.SHUT_WR)
+                to_the_end(connection)
+        assert gateway.store(*a_study("last").instances)[0].status == 0
+        left = {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}
+        assert no_thread_beside(threads | (set(threading.enumerate()) - left))
+        assert len(list(Path("/proc/self/fd").iterdir())) <= files

@@ -434,10 +434,39 @@ hostile = st.one_of(
 )
 
 
+# A command set of any service, with elements missing, empty, wrong and of another message.
+commands = st.builds(
+    lambda field, elements: pdus.command(e0100=field, **elements),
+    st.sampled_from([number.to_bytes(2, "little") for number in (1, 0x8001, 0x10, 0x20, 0x21, 0x30, 0x8030, 0x100)])
+    | st.sampled_from([number.to_bytes(2, "little") for number in (0x110, 0x120, 0x130, 0x140, 0x150, 0x8130, 0xFFF)]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "e0002": st.sampled_from([ECHO_UID, b"1.2.840.10008.1.20.1", b"1.2.3\0", b"\xff\xfe", b""]),
+            "e0003": st.just(ECHO_UID),
+            "e0110": st.sampled_from([b"\1\0", b"", b"\1"]),
+            "e0120": st.just(b"\1\0"),
+            "e0700": st.sampled_from([b"\0\0", b"\7\7"]),
+            "e0800": st.sampled_from([b"\1\1", b"\0\0"]),
+            "e0900": st.sampled_from([b"\0\0", b"\0\xff"]),
+            "e1000": st.sampled_from([b"1.2.3\0", b"../../x\0", b"\xff" * 64]),
+            "e1008": st.sampled_from([b"\1\0", b"\1\0\2\0"]),
+        },
+    ),
+)
+messages = st.lists(
+    st.builds(
+        pdus.data, st.sampled_from([1, 1, 3]), st.sampled_from([3, 3, 1, 2, 0]), commands | st.binary(max_size=60)
+    ),
+    min_size=1,
+    max_size=4,
+).map(lambda sent: pdus.request() + b"".join(sent) + pdus.RELEASE_REQUEST)
+
+
 def test_any_bytes_are_answered_or_hung_up_on_and_leave_nothing(gateway: Listening) -> None:
     """And no thread dies of them: the suite turns an exception in a thread into an error."""
 
-    @given(hostile)
+    @given(hostile | messages)
     @steady
     def survives(sent: bytes) -> None:
         with connected(gateway.port) as connection:
