@@ -129,6 +129,51 @@ class OrderFailed(Event):
     problem: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentRequested(Event):
+    """N-ACTION-RQ goes out: the instances to hold safe under this Transaction UID (PS3.4 J.3.2)."""
+
+    study_instance_uid: str
+    transaction_uid: str
+    sop_instance_uids: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentAnswered(Event):
+    """N-ACTION-RSP received: 0000 means that the request was received, not that anything is committed."""
+
+    study_instance_uid: str
+    transaction_uid: str
+    status: str
+    error_comment: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentFailed(Event):
+    """A request for commitment that got no N-ACTION-RSP; `problem` says why."""
+
+    study_instance_uid: str
+    transaction_uid: str
+    problem: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentReported(Event):
+    """N-EVENT-REPORT-RQ received (PS3.4 J.3.3) and answered `status`.
+
+    `reasons` stand beside `failed`, four hexadecimal digits each; `via` is `same` for the association of the
+    request, `new` for one that the SCP opened.
+    """
+
+    transaction_uid: str
+    event_type: int
+    committed: tuple[str, ...]
+    failed: tuple[str, ...]
+    reasons: tuple[str, ...]
+    via: str
+    status: str
+
+
 # --- seen in the gateway, told by its HTTP API -------------------------------------------------------
 
 
@@ -214,6 +259,46 @@ class InstanceForwarded(Event):
     sop_instance_uid: str
     destination: str
     status: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentReceived(Event):
+    """The gateway answered a request for commitment of so many instances with `status`."""
+
+    transaction_uid: str
+    calling_ae_title: str
+    instances: int
+    status: str
+    error_comment: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentDecided(Event):
+    """The gateway looked after every instance of the request; what it commits to survives a power cut."""
+
+    transaction_uid: str
+    committed: int
+    failed: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentDelivered(Event):
+    """The requester took the report, `via` the `same` association or a `new` one."""
+
+    transaction_uid: str
+    calling_ae_title: str
+    via: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentUndelivered(Event):
+    """The report did not reach the requester at this attempt; `abandoned` when it was the last."""
+
+    transaction_uid: str
+    calling_ae_title: str
+    attempt: int
+    problem: str
+    abandoned: bool
 
 
 # --- seen downstream, by the remote SCP --------------------------------------------------------------
@@ -305,6 +390,10 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         StoreFailed,
         OrderAcknowledged,
         OrderFailed,
+        CommitmentRequested,
+        CommitmentAnswered,
+        CommitmentFailed,
+        CommitmentReported,
         ConnectionBroken,
         InstanceStored,
         InstanceRefused,
@@ -312,6 +401,10 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         MessageRefused,
         StudyChanged,
         InstanceForwarded,
+        CommitmentReceived,
+        CommitmentDecided,
+        CommitmentDelivered,
+        CommitmentUndelivered,
         InstanceReceived,
         CasePlanned,
         GatewayStarted,

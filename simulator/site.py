@@ -135,6 +135,16 @@ class Caller(_Strict):
     addresses: tuple[Network, ...] = Field(
         default=(), description="IP addresses or networks (192.0.2.7, 192.0.2.0/24) that it calls from; none: any."
     )
+    host: str | None = Field(
+        default=None, min_length=1, description="Where it listens for storage commitment reports on a new association."
+    )
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+
+    @model_validator(mode="after")
+    def _listens_somewhere_or_nowhere(self) -> Caller:
+        if (self.host is None) != (self.port is None):
+            raise ValueError("host and port go together: where the caller listens for storage commitment reports")
+        return self
 
     def calls_from(self, address: str) -> bool:
         """Tell whether the AE may call from this IP address."""
@@ -159,6 +169,15 @@ class Forwarding(_Strict):
     destinations: tuple[Destination, ...] = ()
     attempts: int = Field(default=3, ge=1, description="Associations tried for a study before it counts as failed.")
     retry_after: float = Field(default=1.0, ge=0, description="Seconds before the second try; doubles each time.")
+
+
+class Commitment(_Strict):
+    """How often a storage commitment report is tried (PS3.4 Annex J) before it is abandoned."""
+
+    attempts: int = Field(default=20, ge=1, description="Tries of a report before it is abandoned.")
+    retry_after: float = Field(
+        default=5.0, ge=0, description="Seconds before the second try; doubles each time, up to an hour."
+    )
 
 
 class Accession(_Strict):
@@ -189,6 +208,7 @@ class Site(_Strict):
         default=False, description="Take associations of any caller beyond loopback too: for a test, not for patients."
     )
     forwarding: Forwarding = Forwarding()
+    commitment: Commitment = Commitment()
     unmatched: Literal["hold", "reject"] = "hold"
     image_limit: ImageLimit = ImageLimit()
     accession: Accession = Accession()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from simulator import site as profile
@@ -15,8 +16,11 @@ from simulator.cli.gateway_command import serve
 from simulator.gateway.index import InstanceRow
 from simulator.gateway.server import Gateway
 from simulator.gateway.steps import Matched, Received, Unmatched, Verdict
+from simulator.gateway.transactions import Transaction
 from simulator.site import Site
 from simulator.wire.association import Response, StoreRequest
+from simulator.wire.commitment import Action, Failure, Reference, Report
+from simulator.wire.dialogue import Dialogue
 from simulator.wire.incidents import AssociationRequest, Rejection
 
 
@@ -175,6 +179,95 @@ class AsksForNoCertificate(Gateway):
         super().__init__(profile.overridden(site, {"gateway": {"tls": {"client_certificates": "none"}}}), data)
 
 
+class CommitsToWhatItLacks(Gateway):
+    """Commits to whatever it is asked for, without looking."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+
+        def everything(references: Sequence[Reference]) -> tuple[tuple[Reference, int | None], ...]:
+            return tuple((reference, None) for reference in references)
+
+        self.commitments.outcome = everything  # type: ignore[method-assign]
+
+
+class LosesWhatItCommittedTo(Gateway):
+    """Looks, commits, and loses an instance."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        outcome = self.commitments.outcome
+
+        def loses(references: Sequence[Reference]) -> tuple[tuple[Reference, int | None], ...]:
+            decided = outcome(references)
+            row = self.index.instance(decided[0][0].sop_instance_uid)
+            assert row is not None
+            (data / "instances" / row.file).unlink()
+            return decided
+
+        self.commitments.outcome = loses  # type: ignore[method-assign]
+
+
+class ReportsOneInstanceTwice(Gateway):
+    """Has the first instance in both sequences of its reports."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        alter_reports(lambda report: dataclasses.replace(report, failed=(Failure(report.committed[0], 0x0110),)))
+
+
+class ReportsUnderAnotherTransaction(Gateway):
+    """Reports under a Transaction UID of its own."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        alter_reports(lambda report: dataclasses.replace(report, transaction_uid="2.25.1"))
+
+
+class NeverReports(Gateway):
+    """Receives requests for commitment, decides them, and keeps it to itself."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        self.commitments._reporter.bring = lambda transaction: None  # type: ignore[method-assign]
+
+
+class ForgetsReportsWhenKilled(Gateway):
+    """Reports what it decided, but for what the run before it left over."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        self.commitments._transactions.under_way = tuple  # type: ignore[method-assign]
+
+
+class AlwaysCallsBack(Gateway):
+    """Opens a new association for every report, whatever stands."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        self.commitments._reporter.remember = lambda number, dialogue: None  # type: ignore[method-assign]
+
+
+class TakesEveryCommitmentRequest(Gateway):
+    """Answers 0000 to any N-ACTION, and forgets those that are wrong."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        answer = self.commitments.answer
+
+        def friendly(action: Action, dialogue: Dialogue) -> Response:
+            answer(action, dialogue)
+            return Response(0x0000)
+
+        self.commitments.answer = friendly  # type: ignore[method-assign]
+
+
+def alter_reports(change: Callable[[Report], Report]) -> None:
+    """Have every report of this process changed."""
+    true_report = Transaction.report
+    Transaction.report = lambda self: change(true_report(self))  # type: ignore[method-assign]
+
+
 class DiesAtTheEnd(Gateway):
     """Does everything right and then ends with an error."""
 
@@ -229,6 +322,14 @@ IMPOSTORS: dict[str, type[Gateway]] = {
     "gives-one-reason-to-reject": GivesOneReasonToReject,
     "rejects-without-a-word": RejectsWithoutAWord,
     "asks-for-no-certificate": AsksForNoCertificate,
+    "commits-to-what-it-lacks": CommitsToWhatItLacks,
+    "loses-what-it-committed-to": LosesWhatItCommittedTo,
+    "reports-one-instance-twice": ReportsOneInstanceTwice,
+    "reports-under-another-transaction": ReportsUnderAnotherTransaction,
+    "never-reports": NeverReports,
+    "forgets-reports-when-killed": ForgetsReportsWhenKilled,
+    "always-calls-back": AlwaysCallsBack,
+    "takes-every-commitment-request": TakesEveryCommitmentRequest,
     "dies-at-the-end": DiesAtTheEnd,
     "acknowledges-before-writing": AcknowledgesBeforeWriting,
     "forwards-again-after-a-restart": ForwardsAgainAfterARestart,

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from simulator.scenario.model import Case
 
-_COUNTS = ("answers", "rejected", "broken")
+_COUNTS = ("answers", "failure_reasons", "rejected", "broken")
 _OTHER = {"identical": "altered", "AA": "AE", "0000": "B000"}
 
 

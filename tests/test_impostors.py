@@ -11,6 +11,15 @@ from tests.impostors import IMPOSTORS
 
 pytestmark = pytest.mark.scenario
 
+# what is seen of a study of three instances whose commitment is never reported
+UNREPORTED: dict[str, object] = {
+    "wire.commitments.study.reports": (1, 0),
+    "wire.commitments.study.event_type": (1, None),
+    "wire.commitments.study.committed": (3, None),
+    "wire.commitments.study.failed": (0, None),
+    "wire.commitments.study.references": ("complete", None),
+    "gateway.studies.study.held": (3, 0),
+}
 # impostor, the case that must catch it, and the checks that go red with what they expected and observed
 CAUGHT = [
     ("acknowledges-without-storing", "unmatched[hkid]", {"gateway.studies.study.files": (2, 0)}),
@@ -142,6 +151,55 @@ CAUGHT = [
             "wire.associations.peer.outcome": ("failed", "accepted"),
             "gateway.broken": ({"tls.no-certificate": 1}, {}),
         },
+    ),
+    (
+        "commits-to-what-it-lacks",
+        "storage-commitment[one-missing]",
+        {
+            "wire.commitments.study.event_type": (2, 1),
+            "wire.commitments.study.committed": (3, 4),
+            "wire.commitments.study.failed": (1, 0),
+            "wire.commitments.study.failure_reasons": ({"0112": 1}, {}),
+        },
+    ),
+    (
+        "loses-what-it-committed-to",
+        "storage-commitment[released-at-once]",
+        {"gateway.studies.study.held": (3, 2)},
+    ),
+    (
+        "reports-one-instance-twice",
+        "storage-commitment[same-association]",
+        {
+            "wire.commitments.study.event_type": (1, 2),
+            "wire.commitments.study.failed": (0, 1),
+            "wire.commitments.study.references": ("complete", "1 missing, twice or not asked for"),
+        },
+    ),
+    (
+        "reports-under-another-transaction",
+        "storage-commitment[new-association]",
+        UNREPORTED | {"wire.commitments.study.via": ("new", None)},
+    ),
+    (
+        "never-reports",
+        "storage-commitment[same-association]",
+        UNREPORTED | {"wire.commitments.study.via": ("same", None)},
+    ),
+    (
+        "forgets-reports-when-killed",
+        "storage-commitment[killed-with-the-report-outstanding]",
+        UNREPORTED | {"wire.commitments.study.via": ("new", None)},
+    ),
+    (
+        "always-calls-back",
+        "storage-commitment[same-association]",
+        {"wire.commitments.study.via": ("same", "new")},
+    ),
+    (
+        "takes-every-commitment-request",
+        "commitment-refused[transaction-missing]",
+        {"wire.commitments.study.answers": ({"0115": 1}, {"0000": 1})},
     ),
     ("dies-at-the-end", "echo", {"gateway.process.exit_code": (0, 70)}),
     (

@@ -1,22 +1,29 @@
-"""A modality: SCU of Verification and Storage."""
+"""A modality: SCU of Verification, Storage and storage commitment."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from simulator.actors.commitment import Reports
 from simulator.actors.observation import Observe, observation
 from simulator.errors import PeerError, PeerRefused
 from simulator.events import (
     AssociationAccepted,
     AssociationFailed,
     AssociationRejected,
+    CommitmentAnswered,
+    CommitmentFailed,
+    CommitmentRequested,
     EchoAnswered,
     StoreAnswered,
     StoreFailed,
 )
+from simulator.wire import commitment
 from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from simulator.wire.dialogue import Dialogue
 from simulator.wire.tls import Credentials
 
 _VERIFICATION = Context(VERIFICATION, (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN))
@@ -73,6 +80,69 @@ class Modality:
         with association:
             return sum(self._store(association, instance, study_instance_uid) for instance in instances)
 
+    def commit(
+        self,
+        request: commitment.Request,
+        study_instance_uid: str,
+        reports: Reports,
+        *,
+        action_type: int = commitment.REQUEST_ACTION,
+        sop_instance_uid: str = commitment.PUSH_MODEL_INSTANCE,
+        takes_here: bool = True,
+        patience: float = 0.0,
+    ) -> bool:
+        """Ask to hold instances safe (N-ACTION); return whether the request was received.
+
+        reports: take what is reported on this association (a failure status there, without `takes_here`).
+        patience: seconds to keep the association for the report; with 0 it is released at once.
+        """
+        transaction_uid = request.transaction_uid
+        self.observe(
+            CommitmentRequested(
+                observer=self.observer,
+                study_instance_uid=study_instance_uid,
+                transaction_uid=transaction_uid,
+                sop_instance_uids=tuple(each.sop_instance_uid for each in request.references),
+            )
+        )
+        taken = reports.count(transaction_uid)
+        on_report = reports.by("same", refuse=not takes_here)
+        context = Context(commitment.PUSH_MODEL, commitment.TRANSFER_SYNTAXES)
+        association = self._associate([context], lambda library: Dialogue(library, on_report=on_report))
+        if association is None:
+            self._not_asked(study_instance_uid, transaction_uid, "no association")
+            return False
+        try:
+            with association:
+                answer = commitment.ask(
+                    association, request, action_type=action_type, sop_instance_uid=sop_instance_uid
+                )
+                self.observe(
+                    CommitmentAnswered(
+                        observer=self.observer,
+                        study_instance_uid=study_instance_uid,
+                        transaction_uid=transaction_uid,
+                        status=answer.status_text,
+                        error_comment=answer.error_comment,
+                    )
+                )
+                if answer.status == 0 and patience:
+                    reports.wait(transaction_uid, taken, lambda: association.stands, patience)
+        except PeerError as error:
+            self._not_asked(study_instance_uid, transaction_uid, str(error))
+            return False
+        return answer.status == 0
+
+    def _not_asked(self, study_instance_uid: str, transaction_uid: str, problem: str) -> None:
+        self.observe(
+            CommitmentFailed(
+                observer=self.observer,
+                study_instance_uid=study_instance_uid,
+                transaction_uid=transaction_uid,
+                problem=problem,
+            )
+        )
+
     def _store(self, association: Association, instance: Outgoing, study_instance_uid: str) -> bool:
         try:
             response = association.store(instance)
@@ -95,10 +165,14 @@ class Modality:
         )
         return response.stored
 
-    def _associate(self, contexts: Sequence[Context]) -> Association | None:
+    def _associate(
+        self, contexts: Sequence[Context], attend: Callable[[Any], object] | None = None
+    ) -> Association | None:
         """Return an association, or None when the gateway gave none, which is observed."""
         try:
-            association = Association.request(self.ae_title, self.gateway, contexts, tls=self.tls, source=self.source)
+            association = Association.request(
+                self.ae_title, self.gateway, contexts, tls=self.tls, source=self.source, attend=attend
+            )
         except PeerRefused as error:
             self.observe(
                 AssociationRejected(

@@ -21,7 +21,7 @@ from simulator.events import Event, to_record
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys, StudyKeys
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE instance (
     sop_instance_uid TEXT PRIMARY KEY,
@@ -63,6 +63,15 @@ CREATE TABLE delivery (
     status TEXT NOT NULL,
     PRIMARY KEY (sop_instance_uid, destination)
 ) STRICT;
+CREATE TABLE commitment (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    transaction_uid TEXT NOT NULL,
+    calling_ae_title TEXT NOT NULL,
+    state TEXT NOT NULL,
+    instances TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX commitment_transaction ON commitment (transaction_uid);
 CREATE TABLE event (sequence INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL) STRICT;
 """
 
@@ -290,6 +299,27 @@ class Index:
         finally:
             with self._lock:
                 self._followers.discard(follower)
+
+    # --- for tables that are kept elsewhere ----------------------------------------------------------
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+        return self._rows(query, *values)
+
+    @contextmanager
+    def transaction(self, events: Iterable[Event], *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """Change tables and append events, all or nothing.
+
+        durable: at the end this change and every one before it survive a power cut, not only a killed process.
+        """
+        with self._lock:
+            # The commit of a transaction in this mode fsyncs the write-ahead log, with all that stands in it.
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            try:
+                with self._transaction(events):
+                    yield self._db
+            finally:
+                self._db.execute("PRAGMA synchronous = NORMAL")
 
     # --- inside --------------------------------------------------------------------------------------
 

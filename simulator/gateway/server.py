@@ -19,6 +19,7 @@ import uvicorn
 from simulator.errors import NotDicom, StartError
 from simulator.events import Event, InstanceRefused, InstanceStored, StudyChanged
 from simulator.gateway import access, api, header, pipeline, statuses
+from simulator.gateway.commitment import Commitments
 from simulator.gateway.forwarding import Forwarder
 from simulator.gateway.index import Index, InstanceRow, StudyRow
 from simulator.gateway.orders import Orders
@@ -68,6 +69,7 @@ class Gateway:
         self.assembly = StudyQueue("assembly", self.decide, site.gateway.quiet_period)
         self.outbox = StudyQueue("outbox", self.forward)
         self.gatekeeper = access.Gatekeeper(site, self.index.add_event)
+        self.commitments = Commitments(site, self.index, self.store, self.assembly.expedite)
         self._orders = Orders(site, self.index, self.store, self._order_changed)
         self._taking = threading.Lock()  # held while something is received or decided
 
@@ -108,6 +110,7 @@ class Gateway:
         await http.listening.wait()
         self.assembly.start()
         self.outbox.start()
+        self.commitments.start()
         if ready is not None:
             url = f"http://{_LOOPBACK}:{http_socket.getsockname()[1]}"
             ready.put_nowait(Ready(os.getpid(), here.ae_title, dicom_port, hl7_port, url, tls_port))
@@ -256,6 +259,7 @@ class Gateway:
             admit=self.gatekeeper.admit,
             tell=self.gatekeeper.tell,
             time_outs=access.time_outs(self.site),
+            on_action=self.commitments.answer,
         )
 
     def _listen(self, acceptor: Acceptor) -> tuple[int, int]:
@@ -289,6 +293,7 @@ class Gateway:
         self.forwarder.stop()
         self.assembly.stop()
         self.outbox.stop()
+        self.commitments.stop()
         self.index.finish()
 
 

@@ -66,6 +66,65 @@ HELD_WITH_OTHER_CONTENT: Final = StatusMeaning(
     "Error: Cannot Understand",
     "An instance with this SOP Instance UID and other content is held already. The one that is held stays.",
 )
+# N-ACTION of storage commitment (PS3.7 10.1.4.1.10)
+REQUEST_RECEIVED: Final = StatusMeaning(
+    0x0000,
+    "Success",
+    "Success",
+    "The request is written down and will be decided and reported; nothing is committed yet.",
+)
+REQUEST_NOT_KEPT: Final = StatusMeaning(
+    0x0110, "Failure", "Processing Failure", "The index does not take the request. Error Comment has the reason."
+)
+NO_SUCH_INSTANCE: Final = StatusMeaning(
+    0x0112, "Failure", "No Such SOP Instance", "Requested SOP Instance UID is not the well-known instance."
+)
+INVALID_ARGUMENT: Final = StatusMeaning(
+    0x0115,
+    "Failure",
+    "Invalid Argument Value",
+    "Transaction UID is missing or no UID; Referenced SOP Sequence has no item, or one without its two UIDs; the "
+    "Action Information cannot be read. Error Comment says which.",
+)
+NO_SUCH_CLASS: Final = StatusMeaning(
+    0x0118, "Failure", "No Such SOP Class", "Requested SOP Class UID is not the Storage Commitment Push Model."
+)
+NO_SUCH_ACTION: Final = StatusMeaning(0x0123, "Failure", "No Such Action", "Action Type ID is not 1.")
+
+# Failure Reason (0008,1197) in a storage commitment report (PS3.3 C.14.1.1)
+NOT_AS_IT_CAME: Final = StatusMeaning(
+    0x0110, "Failure", "Processing Failure", "The file cannot be read, or its digest is not the one taken on receipt."
+)
+NOT_HELD: Final = StatusMeaning(0x0112, "Failure", "No Such Object Instance", "No instance with this UID is held.")
+HELD_UNDER_ANOTHER_CLASS: Final = StatusMeaning(
+    0x0119, "Failure", "Class/Instance Conflict", "The instance is held, but its SOP class is another one."
+)
+CLASS_NOT_SUPPORTED: Final = StatusMeaning(
+    0x0122, "Failure", "Referenced SOP Class Not Supported", "The site does not take instances of the SOP class."
+)
+REPEATED_TRANSACTION: Final = StatusMeaning(
+    0x0131, "Failure", "Duplicate Transaction UID", "An earlier request came under the same Transaction UID."
+)
+NO_RESOURCES: Final = StatusMeaning(
+    0x0213, "Failure", "Resource Limitation", "The file system has no room to make the instance survive a power cut."
+)
+
+
+def action_statuses() -> tuple[StatusMeaning, ...]:
+    """Return every status of an N-ACTION response, in the order of their codes."""
+    return (REQUEST_RECEIVED, REQUEST_NOT_KEPT, NO_SUCH_INSTANCE, INVALID_ARGUMENT, NO_SUCH_CLASS, NO_SUCH_ACTION)
+
+
+def failure_reasons() -> tuple[StatusMeaning, ...]:
+    """Return every Failure Reason of a storage commitment report, in the order of their codes."""
+    return (
+        NOT_AS_IT_CAME,
+        NOT_HELD,
+        HELD_UNDER_ANOTHER_CLASS,
+        CLASS_NOT_SUPPORTED,
+        REPEATED_TRANSACTION,
+        NO_RESOURCES,
+    )
 
 
 def beyond_image_limit(site: Site) -> StatusMeaning:

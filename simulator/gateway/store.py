@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from simulator.errors import StartError
@@ -56,6 +56,16 @@ class Store:
         """Return the Part 10 file that `write` named."""
         return (self._instances / name).read_bytes()
 
+    def make_durable(self, name: str) -> None:
+        """Have the content of the file survive a power cut; `sync_folders` does the rest. Raises `OSError`."""
+        _sync(self._instances / name)
+
+    def sync_folders(self, names: Iterable[str]) -> None:
+        """Have the names of these files survive a power cut. Raises `OSError`."""
+        folders = {(self._instances / name).parent for name in names}
+        for folder in (*sorted(folders), self._instances, self._instances.parent):
+            _sync(folder)
+
     def names(self) -> Iterator[str]:
         """Yield the name of every instance that lies in the store."""
         for file in sorted(self._instances.glob("*/*.dcm")):
@@ -81,3 +91,11 @@ def _write_whole(file: Path, content: bytes) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

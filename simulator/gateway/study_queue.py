@@ -37,11 +37,18 @@ class StudyQueue:
             self._changed.notify()
         self._thread.join()
 
-    def postpone(self, study_instance_uid: str) -> None:
-        """Have the study due a whole delay from now, even if it was due before."""
+    def postpone(self, study_instance_uid: str, delay: float | None = None) -> None:
+        """Have the study due a whole delay from now, even if it was due before; `delay` in seconds, for this once."""
         with self._changed:
-            self._due[study_instance_uid] = time.monotonic() + self._delay
+            self._due[study_instance_uid] = time.monotonic() + (self._delay if delay is None else delay)
             self._changed.notify()
+
+    def expedite(self, study_instance_uid: str) -> None:
+        """Have the study due now if it waits here."""
+        with self._changed:
+            if study_instance_uid in self._due:
+                self._due[study_instance_uid] = time.monotonic()
+                self._changed.notify()
 
     def hasten(self, study_instance_uid: str) -> None:
         """Have the study due now, unless it is still postponed."""

@@ -20,6 +20,14 @@ from simulator.events import (
     AssociationFailed,
     AssociationRejected,
     CasePlanned,
+    CommitmentAnswered,
+    CommitmentDecided,
+    CommitmentDelivered,
+    CommitmentFailed,
+    CommitmentReceived,
+    CommitmentReported,
+    CommitmentRequested,
+    CommitmentUndelivered,
     ConnectionBroken,
     EchoAnswered,
     Event,
@@ -295,6 +303,57 @@ def _(event: StudyChanged, names: _Names) -> str:
 
 
 @_single.register
+def _(event: CommitmentRequested, names: _Names) -> str:
+    named = _instances(len(event.sop_instance_uids))
+    return f"commitment asked for {named} of {names.study(event.study_instance_uid)}, {_transaction(event)}"
+
+
+@_single.register
+def _(event: CommitmentAnswered, names: _Names) -> str:
+    comment = f" (Error Comment: {event.error_comment})" if event.error_comment else ""
+    return f"commitment request answered {event.status}{comment}, {_transaction(event)}"
+
+
+@_single.register
+def _(event: CommitmentFailed, names: _Names) -> str:
+    return f"commitment request not answered: {event.problem}, {_transaction(event)}"
+
+
+@_single.register
+def _(event: CommitmentReported, names: _Names) -> str:
+    reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(Counter(event.reasons).items()))
+    failed = f", {len(event.failed)} failed ({reasons})" if event.failed else ""
+    way = "on the association of the request" if event.via == "same" else "on a new association"
+    told = f"{len(event.committed)} committed{failed}"
+    return f"commitment report came {way}: {told}; answered {event.status}, {_transaction(event)}"
+
+
+@_single.register
+def _(event: CommitmentReceived, names: _Names) -> str:
+    comment = f": {event.error_comment}" if event.error_comment else ""
+    asked = f"{event.calling_ae_title} asked for commitment of {_instances(event.instances)}"
+    return f"{asked}, answered {event.status}{comment}, {_transaction(event)}"
+
+
+@_single.register
+def _(event: CommitmentDecided, names: _Names) -> str:
+    return f"commitment decided: {event.committed} committed, {event.failed} failed, {_transaction(event)}"
+
+
+@_single.register
+def _(event: CommitmentDelivered, names: _Names) -> str:
+    way = "on the association of the request" if event.via == "same" else "on a new association"
+    return f"commitment report delivered to {event.calling_ae_title} {way}, {_transaction(event)}"
+
+
+@_single.register
+def _(event: CommitmentUndelivered, names: _Names) -> str:
+    end = "abandoned after" if event.abandoned else "not delivered at"
+    what = f"commitment report to {event.calling_ae_title} {end} attempt {event.attempt}"
+    return f"{what}: {event.problem}, {_transaction(event)}"
+
+
+@_single.register
 def _(event: WaitEnded, names: _Names) -> str:
     return f"waited for {event.waited_for}: {'seen' if event.met else 'in vain, the deadline passed'}"
 
@@ -334,6 +393,10 @@ def _by_status(events: Sequence[Any], study: str, verb: str) -> list[str]:
         of = "" if parts else f" of {study}"
         parts.append(f"{_instances(len(some), bool(parts))}{of} {verb} {status}{_comments(some)}")
     return parts
+
+
+def _transaction(event: Any) -> str:
+    return f"transaction {event.transaction_uid}" if event.transaction_uid else "no Transaction UID"
 
 
 def _comments(events: Sequence[Any]) -> str:

@@ -18,6 +18,10 @@ from simulator.events import (
     AssociationFailed,
     AssociationRejected,
     CasePlanned,
+    CommitmentAnswered,
+    CommitmentFailed,
+    CommitmentReported,
+    CommitmentRequested,
     ConnectionBroken,
     EchoAnswered,
     FileFound,
@@ -40,6 +44,7 @@ from simulator.scenario.model import (
     ArrivalExpectation,
     AssociationExpectation,
     Case,
+    CommitmentExpectation,
     OrderExpectation,
     StudyExpectation,
 )
@@ -100,6 +105,8 @@ class _Judge:
             yield from self._answers(name, answers)
         for name, association in wire.associations.items():
             yield from self._association(name, association)
+        for name, commitment in wire.commitments.items():
+            yield from self._commitment(name, commitment)
         for name, study in gateway.studies.items():
             yield from self._study(name, study)
         yield from self._refusals()
@@ -114,7 +121,7 @@ class _Judge:
         for number, step in enumerate(self._case.when):
             if step.wait is None:
                 continue
-            wanted = f"study {step.wait.study} {step.wait.state}"
+            wanted = step.wait.words
             outcome = next(ended, None)
             met = outcome is not None and outcome.met and outcome.waited_for == wanted
             because = f"the gateway said so: {wanted}" if met else f"the story waited in vain: {wanted}"
@@ -169,6 +176,53 @@ class _Judge:
         failed = [e.problem for e in self._history.of(AssociationFailed)]
         return "; ".join([because, *refused, *failed])
 
+    def _commitment(self, name: str, expected: CommitmentExpectation) -> Iterator[Finding]:
+        asked = [e for e in self._history.of(CommitmentRequested) if e.study_instance_uid == self._uid(name)]
+        lost = [e for e in self._history.of(CommitmentFailed) if e.study_instance_uid == self._uid(name)]
+        answers = [e for e in self._history.of(CommitmentAnswered) if e.study_instance_uid == self._uid(name)]
+        reports = self._reports(name)
+        last = reports[-1] if reports else None
+        seen: dict[str, Callable[[], Any]] = {
+            "answers": lambda: dict(sorted(Counter(answer.status for answer in answers).items())),
+            "reports": lambda: len(reports),
+            "event_type": lambda: last.event_type if last else None,
+            "committed": lambda: len(last.committed) if last else None,
+            "failed": lambda: len(last.failed) if last else None,
+            "failure_reasons": lambda: dict(sorted(Counter(last.reasons).items())) if last else None,
+            "references": lambda: _complete(asked[-1], last) if last and asked else None,
+            "via": lambda: last.via if last else None,
+        }
+        for key, value in expected.model_dump(mode="json", exclude_none=True).items():
+            observed = seen[key]()
+            because = (
+                f"of the storage commitment of {_called('study', name)} the modality saw: {key} {_words(observed)}"
+            )
+            if last is None and key != "answers":
+                because = f"no commitment report about {_called('study', name)} came{self._strangers()}"
+            elif key == "answers":
+                comments = sorted({answer.error_comment for answer in answers if answer.error_comment})
+                problems = [*comments, *(each.problem for each in lost)]
+                because = (
+                    self._no_association("; ".join([because, *problems])) if lost else "; ".join([because, *comments])
+                )
+            yield _finding(f"wire.commitments.{name}.{key}", value, observed, because)
+
+    def _reports(self, name: str) -> list[CommitmentReported]:
+        """Return the reports about the study that the modality took."""
+        asked = [e for e in self._history.of(CommitmentRequested) if e.study_instance_uid == self._uid(name)]
+        uids = {each.transaction_uid for each in asked}
+        taken = [e for e in self._history.of(CommitmentReported) if e.status == "0000"]
+        return [each for each in taken if each.transaction_uid in uids]
+
+    def _strangers(self) -> str:
+        asked = {e.transaction_uid for e in self._history.of(CommitmentRequested)}
+        unknown = {e.transaction_uid for e in self._history.of(CommitmentReported)} - asked
+        return (
+            f"; what came has a Transaction UID that nobody asked under: {', '.join(sorted(unknown))}"
+            if unknown
+            else ""
+        )
+
     # --- gateway -------------------------------------------------------------------------------------
 
     def _study(self, name: str, expected: StudyExpectation) -> Iterator[Finding]:
@@ -183,12 +237,17 @@ class _Judge:
             "instances": lambda: _distinct(self._history.of(InstanceStored), uid),
             "refused": lambda: _distinct(self._history.of(InstanceRefused), uid),
             "files": lambda: _distinct(self._history.of(FileFound), uid),
+            "held": lambda: self._held(name),
         }
         for key, value in expected.model_dump(mode="json", exclude_none=True).items():
             observed = seen[key]()
             because = f"of {_called('study', name)} the gateway says: {key} {_words(observed)}"
             if key == "files":
                 because = f"instance files of {_called('study', name)} in the gateway's folder: {observed}"
+            elif key == "held":
+                because = (
+                    f"committed instances of {_called('study', name)} that lie there as they were sent: {observed}"
+                )
             elif key in ("state", "reasons") and last is not None:
                 why = f": {', '.join(last.reasons)}" if last.reasons else ""
                 because = f"{_called('study', name)} is {last.state}{why}"
@@ -207,6 +266,13 @@ class _Judge:
             if wanted is not None:
                 because = "; ".join(dict.fromkeys(words)) or f"the gateway says of none that it was {key}"
                 yield _finding(f"gateway.{key}", wanted, dict(sorted(observed.items())), because, self._gateway_tells)
+
+    def _held(self, name: str) -> int:
+        """Return how many instances that were committed lie in the gateway's folder with the content that was sent."""
+        committed = {uid for report in self._reports(name) for uid in report.committed}
+        sent = {e.sop_instance_uid: e.data_set_digest for e in self._history.of(StoreAnswered)}
+        files = {(e.sop_instance_uid, e.data_set_digest) for e in self._history.of(FileFound)}
+        return sum((uid, sent.get(uid)) in files for uid in committed)
 
     def _process(self) -> Iterator[Finding]:
         """A gateway process that was started must also end cleanly, whatever the file says, and each time.
@@ -262,6 +328,13 @@ def _listed(changed: list[InstanceReceived], sent: dict[str, StoreAnswered]) -> 
     known = [(e.sop_instance_uid, sent.get(e.sop_instance_uid)) for e in changed[:3]]
     told = [f"{uid} sent in {was.transfer_syntax_uid}" if was else f"{uid}, which was not sent" for uid, was in known]
     return "; ".join([*told, *(["..."] if len(changed) > 3 else [])])
+
+
+def _complete(asked: CommitmentRequested, report: CommitmentReported) -> str:
+    """Return `complete` when each instance that was named stands in exactly one of the two sequences."""
+    told = Counter([*report.committed, *report.failed])
+    wrong = [uid for uid in {*told, *asked.sop_instance_uids} if told[uid] != 1 or uid not in asked.sop_instance_uids]
+    return f"{len(wrong)} missing, twice or not asked for" if wrong else "complete"
 
 
 def _distinct(events: tuple[Any, ...], study_instance_uid: str) -> int:

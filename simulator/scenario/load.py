@@ -139,6 +139,7 @@ def _case_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Proble
             advice = nearest(name, known) or f"known: {', '.join(sorted(known)) or 'none'}"
             yield _problem(file, origins, path, f"no {kind} {name!r}", advice)
     yield from _unmakeable(case, origins, file)
+    yield from _unaskable(case, origins, file)
     yield from _site_problems(case, origins, file)
     yield from _unseen(case, origins, file, orders, studies)
     if not case.then.model_dump(exclude_unset=True, exclude_none=True) or not _leaves(case.then.model_dump()):
@@ -160,6 +161,8 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
     yield from _names_in_steps(case, orders, studies)
     for order in case.then.wire.orders:
         yield ("then", "wire", "orders", order), order, orders, "order"
+    for study in case.then.wire.commitments:
+        yield ("then", "wire", "commitments", study), study, studies, "study"
     for where in ("wire", "gateway", "downstream"):
         for study in getattr(case.then, where).studies:
             yield ("then", where, "studies", study), study, studies, "study"
@@ -173,6 +176,8 @@ def _names_in_steps(case: Case, orders: set[str], studies: set[str]) -> Iterator
             yield ("when", number, "store"), step.store, studies, "study"
         if step.wait is not None:
             yield ("when", number, "wait", "study"), step.wait.study, studies, "study"
+        if step.commit is not None:
+            yield ("when", number, "commit", "study"), step.commit.study, studies, "study"
     for path, ending in _endings(case):
         if ending.storing is not None:
             yield (*path, "storing"), ending.storing, studies, "study"
@@ -213,6 +218,28 @@ def _unmakeable(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
                 yield _problem(file, origins, path, reason)
 
 
+def _unaskable(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
+    """Yield what no commitment request can be: of more instances than there are, or repeated without a first."""
+    earlier = 0
+    for number, step in enumerate(case.when):
+        where: Path_ = ("when", number)
+        if step.wait is not None and step.wait.report is not None and not earlier:
+            message = "no step before asks for commitment, so there will be no report"
+            yield _problem(file, origins, (*where, "wait", "report"), message)
+        if step.commit is None:
+            continue
+        spec = case.given.studies.get(step.commit.study)
+        instances = sum(series.instances for series in spec.series) if spec else 0
+        changed = step.commit.leave_out + step.commit.another_class + step.commit.unsupported_class
+        if spec and changed > instances:
+            message = f"{changed} instances are left out or changed of {instances}"
+            yield _problem(file, origins, (*where, "commit"), message)
+        if step.commit.transaction == "repeated" and not earlier:
+            message = "no step before asks for commitment, so nothing can be repeated"
+            yield _problem(file, origins, (*where, "commit", "transaction"), message)
+        earlier += 1
+
+
 def _refusal(series: SeriesSpec) -> str:
     try:
         kind = image_class(sop_classes.by_name(series.sop_class))
@@ -251,6 +278,10 @@ def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies
         advice = nearest(name, asked)
         path = ("then", "wire", "associations", name)
         yield _problem(file, origins, path, f"no step associates as {name!r}", advice)
+    committed = {step.commit.study for step in case.when if step.commit}
+    for study in set(case.then.wire.commitments) & studies - committed:
+        path = ("then", "wire", "commitments", study)
+        yield _problem(file, origins, path, f"no step asks for commitment of study {study!r}")
     for where in ("wire", "gateway", "downstream"):
         for study in set(getattr(case.then, where).studies) & studies - stored:
             yield _problem(file, origins, ("then", where, "studies", study), f"no step stores study {study!r}")

@@ -95,10 +95,46 @@ class Given(Strict):
 
 
 class Wait(Strict):
-    """Wait until the gateway says that the study is in this state."""
+    """Wait until the gateway says that the study is in this state, or how a commitment report about it went."""
 
     study: Name
-    state: State
+    state: State | None = None
+    report: Literal["delivered", "undelivered"] | None = None
+
+    @model_validator(mode="after")
+    def _is_for_one_thing(self) -> Wait:
+        if (self.state is None) == (self.report is None):
+            raise ValueError("a wait is for a state or for a report")
+        return self
+
+    @property
+    def words(self) -> str:
+        """What is waited for, as the history and the check say it."""
+        return f"study {self.study} {self.state or f'report {self.report}'}"
+
+
+class Commit(Strict):
+    """The modality asks for storage commitment of a study (N-ACTION), by a request that may be wrong on purpose."""
+
+    study: Name
+    release: Literal["after-report", "at-once"] = Field(
+        default="after-report", description="When the association of the request is released."
+    )
+    takes: Literal["either", "new"] = Field(
+        default="either", description="`new`: a report on the association of the request is refused."
+    )
+    listener: Literal["up", "down", "none"] = Field(
+        default="up", description="Whether the modality listens for new associations; `none`: nor has an address."
+    )
+    leave_out: int = Field(default=0, ge=0, description="Instances at the end of the study that are not named.")
+    unknown: int = Field(default=0, ge=0, description="Instances named beside that nobody ever sent.")
+    another_class: int = Field(default=0, ge=0, description="Instances named under another class of the site.")
+    unsupported_class: int = Field(default=0, ge=0, description="Instances named under a class not of the site.")
+    transaction: Literal["new", "repeated"] = Field(default="new", description="Its Transaction UID.")
+    wrong: (
+        Literal["action-type", "sop-instance", "transaction-missing", "transaction-malformed", "references-missing"]
+        | None
+    ) = Field(default=None, description="What of the N-ACTION itself is wrong.")
 
 
 class Ending(Strict):
@@ -129,6 +165,10 @@ class Step(Strict):
         default=None, description="The gateway is killed (SIGKILL), and started again on the same folder."
     )
     associate: AssociateSpec | None = Field(default=None, description="The modality opens an association.")
+    commit: Commit | None = None
+    take_reports: Literal["modality"] | None = Field(
+        default=None, description="The modality starts to listen for commitment reports."
+    )
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Step:
@@ -175,6 +215,29 @@ class AssociationExpectation(Strict):
     reason: int | None = Field(default=None, ge=0, le=255)
 
 
+class CommitmentExpectation(Strict):
+    """What the modality sees of its requests for commitment of a study; of several reports, the last is judged."""
+
+    answers: dict[Status, int] | None = Field(default=None, description="N-ACTION responses by status.")
+    reports: int | None = Field(default=None, ge=0, description="Reports under its Transaction UIDs that it took.")
+    event_type: Literal[1, 2] | None = Field(default=None, description="1: all committed; 2: failures exist.")
+    committed: int | None = Field(default=None, ge=0)
+    failed: int | None = Field(default=None, ge=0)
+    failure_reasons: dict[Status, int] | None = Field(default=None, description="Failed instances by reason.")
+    references: Literal["complete"] | None = Field(
+        default=None, description="Each instance that was named stands in exactly one of the two sequences."
+    )
+    via: Literal["same", "new"] | None = Field(default=None, description="The association that the report came on.")
+
+    @property
+    def expected_reports(self) -> int:
+        """Reports without which nothing of this can be judged."""
+        if self.reports is not None:
+            return self.reports
+        of_a_report = (self.event_type, self.committed, self.failed, self.failure_reasons, self.references, self.via)
+        return int(any(value is not None for value in of_a_report))
+
+
 class WireExpectation(Strict):
     """What is seen on the wire."""
 
@@ -182,6 +245,7 @@ class WireExpectation(Strict):
     orders: dict[Name, OrderExpectation] = Field(default_factory=dict)
     studies: dict[Name, AnswersExpectation] = Field(default_factory=dict)
     associations: dict[Name, AssociationExpectation] = Field(default_factory=dict)
+    commitments: dict[Name, CommitmentExpectation] = Field(default_factory=dict)
 
 
 class StudyExpectation(Strict):
@@ -194,6 +258,9 @@ class StudyExpectation(Strict):
     instances: int | None = Field(default=None, ge=0, description="Distinct instances that it says it stored.")
     refused: int | None = Field(default=None, ge=0, description="Instances that it says it refused and kept aside.")
     files: int | None = Field(default=None, ge=0, description="Instance files found in its folder, read apart from it.")
+    held: int | None = Field(
+        default=None, ge=0, description="Committed instances whose file lies there with the content that was sent."
+    )
 
 
 class GatewayExpectation(Strict):

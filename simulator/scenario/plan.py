@@ -7,17 +7,20 @@ from dataclasses import dataclass
 
 from simulator.events import CasePlanned
 from simulator.rules import sop_classes
-from simulator.scenario.model import Case, Scenario, SeriesSpec
+from simulator.scenario.model import Case, Commit, Scenario, SeriesSpec
 from simulator.site import Site, overridden
 from simulator.synthesis import character_sets, compression, orders, people, studies
 from simulator.synthesis.lies import LIES
 from simulator.synthesis.orders import Order
 from simulator.synthesis.studies import Study
+from simulator.synthesis.uids import uid
 from simulator.wire import hl7_messages
 from simulator.wire.association import Outgoing
+from simulator.wire.commitment import PUSH_MODEL_INSTANCE, REQUEST_ACTION, Reference, Request
 from simulator.wire.hl7_messages import OrderMessage
 
 ORDER_PLACER = "ORDERS|FACILITY"
+_UNSUPPORTED_CLASS = "1.2.840.10008.5.1.4.1.1.104.1"  # Encapsulated PDF Storage: of no site
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,16 @@ class PlannedStudy:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedCommitment:
+    """One request for commitment, ready to send, and what is asked of it beside."""
+
+    study_instance_uid: str
+    request: Request
+    action_type: int
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A case, ready to run. `id` is `scenario` or `scenario[case]`."""
 
@@ -63,6 +76,12 @@ class Plan:
     site: Site
     orders: Mapping[str, PlannedOrder]
     studies: Mapping[str, PlannedStudy]
+
+    def commitment(self, number: int) -> PlannedCommitment:
+        """Return what the step `number` (from 0) asks to hold safe."""
+        step = self.case.when[number].commit
+        assert step is not None
+        return _commitment(self, number, step)
 
     def event(self) -> CasePlanned:
         """Return what the judge needs to know of the plan: which UIDs the names stand for."""
@@ -149,6 +168,30 @@ def order_message(order: Order, message_type: str) -> PlannedOrder:
         patient_sex=order.person.sex,
     )
     return PlannedOrder(order.accession_number, control_id, hl7_messages.build_order(message, order.ordered_at))
+
+
+def _commitment(plan: Plan, number: int, step: Commit) -> PlannedCommitment:
+    study = plan.studies[step.study]
+    named = [Reference(each.sop_class_uid, each.sop_instance_uid) for each in study]
+    named = named[: len(named) - step.leave_out]
+    first = named[0].sop_class_uid if named else sop_classes.SEED_IMAGE_CLASSES[0].uid
+    another = next(each.uid for each in plan.site.storage_classes() if each.uid != first)
+    wrong = [another] * step.another_class + [_UNSUPPORTED_CLASS] * step.unsupported_class
+    for place, sop_class_uid in enumerate(wrong[: len(named)]):
+        named[place] = Reference(sop_class_uid, named[place].sop_instance_uid)
+    seed = f"{plan.seed}/{plan.id}/{step.study}"
+    named += [Reference(first, uid(f"{seed}/unknown", place)) for place in range(step.unknown)]
+    earlier = [place for place, other in enumerate(plan.case.when[:number]) if other.commit is not None]
+    own = number if step.transaction == "new" or not earlier else earlier[-1]
+    transaction_uid = uid(f"{seed}/transaction", own)
+    if step.wrong in ("transaction-missing", "transaction-malformed"):
+        transaction_uid = "" if step.wrong == "transaction-missing" else "not-a-uid"
+    return PlannedCommitment(
+        study_instance_uid=study.study_instance_uid,
+        request=Request(transaction_uid, () if step.wrong == "references-missing" else tuple(named)),
+        action_type=2 if step.wrong == "action-type" else REQUEST_ACTION,
+        sop_instance_uid=uid(f"{seed}/instance") if step.wrong == "sop-instance" else PUSH_MODEL_INSTANCE,
+    )
 
 
 def _order(seed: str, case: Case, name: str, site: Site) -> Order:

@@ -16,12 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simulator.actors.commitment import Reports
 from simulator.actors.modality import Modality
 from simulator.actors.order_placer import OrderPlacer
 from simulator.actors.remote_scp import RemoteSCP
 from simulator.errors import NotDicom, SimulatorError
 from simulator.events import (
     AssociationRejected,
+    CommitmentDelivered,
+    CommitmentReported,
+    CommitmentRequested,
+    CommitmentUndelivered,
     ConnectionBroken,
     Event,
     FileFound,
@@ -38,7 +43,16 @@ from simulator.scenario import gateway_process
 from simulator.scenario.checks import Finding, Verdict, check, worst
 from simulator.scenario.gateway_process import GatewayProcess
 from simulator.scenario.history import History, Recorder
-from simulator.scenario.model import ArrivalExpectation, AssociateSpec, Case, Ending, Scenario, Step
+from simulator.scenario.model import (
+    ArrivalExpectation,
+    AssociateSpec,
+    Case,
+    Commit,
+    Ending,
+    Scenario,
+    Step,
+    Wait,
+)
 from simulator.scenario.plan import Picture, Plan, case_id, pictures, plan
 from simulator.site import Site, overridden, with_files_from
 from simulator.wire import certificates, data_set, part10
@@ -155,7 +169,10 @@ class _Stage:
         self._folder.mkdir(parents=True)
         contexts = [Context(sop_class.uid, transfer_syntaxes.ACCEPTED) for sop_class in planned.site.storage_classes()]
         self._remote = RemoteSCP(REMOTE, _LOOPBACK, 0, contexts, recorder.observe)
+        self._reports = Reports(_calling_ae_title(planned.site), _LOOPBACK, recorder.observe)
         site = _on_free_ports(planned, self._remote.start())
+        if any(step.commit and step.commit.listener != "none" for step in planned.case.when):
+            site = _with_address_of_modality(site, self._reports.port)
         self._certificates = self._folder / "certificates"
         if site.gateway.tls is not None:
             certificates.make(self._certificates)
@@ -170,12 +187,14 @@ class _Stage:
         except BaseException:  # an interrupt too must leave no process behind
             self._gateway.stop()
             self._remote.stop()
+            self._reports.stop()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._gateway.stop()
         self._remote.stop()
+        self._reports.stop()
         for found in _files(self._gateway.data):
             self._recorder.observe(found)
         shutil.rmtree(self._gateway.data, ignore_errors=True)
@@ -183,8 +202,8 @@ class _Stage:
     def perform(self) -> None:
         """Do every step, then wait for what is expected and watch for what is not."""
         try:
-            for step in self._plan.case.when:
-                self._do(step)
+            for number, step in enumerate(self._plan.case.when):
+                self._do(number, step)
         finally:
             for association in self._held:
                 association.release()
@@ -192,7 +211,7 @@ class _Stage:
         if self._must_not_happen():
             self._recorder.watch_quietly(WATCH, self._has_happened)
 
-    def _do(self, step: Step) -> None:
+    def _do(self, number: int, step: Step) -> None:
         if step.echo is not None:
             self._modality().echo()
         elif step.send_order is not None:
@@ -201,14 +220,37 @@ class _Stage:
             study = self._plan.studies[step.store]
             self._modality().store(study, study.pairs, study.study_instance_uid)
         elif step.wait is not None:
-            uid, state = self._plan.studies[step.wait.study].study_instance_uid, step.wait.state
-            met = self._recorder.wait_until(lambda: state in self._tally.states.get(uid, []), self._patience)
-            waited_for = f"study {step.wait.study} {state}"
-            self._recorder.observe(WaitEnded(observer="runner", waited_for=waited_for, met=met))
+            wait = step.wait
+            met = self._recorder.wait_until(lambda: self._has_come(wait), self._patience)
+            self._recorder.observe(WaitEnded(observer="runner", waited_for=wait.words, met=met))
+        elif step.commit is not None:
+            self._commit(number, step.commit)
+        elif step.take_reports is not None:
+            self._reports.listen()
         elif step.ending is not None:
             self._end_and_start(step.ending, self._gateway.stop if step.restart is not None else self._gateway.kill)
         elif step.associate is not None:
             self._associate(step.associate)
+
+    def _commit(self, number: int, step: Commit) -> None:
+        if step.listener == "up":
+            self._reports.listen()
+        planned = self._plan.commitment(number)
+        self._modality().commit(
+            planned.request,
+            planned.study_instance_uid,
+            self._reports,
+            action_type=planned.action_type,
+            sop_instance_uid=planned.sop_instance_uid,
+            takes_here=step.takes == "either",
+            patience=self._patience if step.release == "after-report" else 0.0,
+        )
+
+    def _has_come(self, wait: Wait) -> bool:
+        uid = self._plan.studies[wait.study].study_instance_uid
+        if wait.report is not None:
+            return wait.report in self._tally.reports.get(uid, [])
+        return wait.state in self._tally.states.get(uid, [])
 
     def _end_and_start(self, how: Ending, end: Callable[[], None]) -> None:
         """End the gateway, in between or in the midst of an association, and start it on the same folder."""
@@ -276,6 +318,10 @@ class _Stage:
             return False
         if not self._tally.broken >= Counter(then.gateway.broken or {}):
             return False
+        for name, commitment in then.wire.commitments.items():
+            told = self._tally.reports.get(self._plan.studies[name].study_instance_uid, [])
+            if told.count("taken") < commitment.expected_reports:
+                return False
         for name, arrival in then.downstream.studies.items():
             arrived = self._tally.arrived.get(self._plan.studies[name].study_instance_uid, Counter())
             if len(arrived) < (arrival.instances or 0) or arrived.total() - len(arrived) < (arrival.repeated or 0):
@@ -284,7 +330,9 @@ class _Stage:
 
     def _must_not_happen(self) -> bool:
         """Tell whether something is expected not to arrive downstream: a study at all, or a second time."""
-        return any(0 in (arrival.instances, arrival.repeated) for arrival in self._arrivals().values())
+        return any(0 in (arrival.instances, arrival.repeated) for arrival in self._arrivals().values()) or any(
+            commitment.reports == 0 for commitment in self._plan.case.then.wire.commitments.values()
+        )
 
     def _has_happened(self) -> bool:
         return any(
@@ -307,6 +355,8 @@ class _Tally:
         self.arrived: dict[str, Counter[str]] = {}
         self.rejected: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
+        self.reports: dict[str, list[str]] = {}
+        self._studies: dict[str, str] = {}
 
     def count(self, event: Event) -> None:
         """Take in one event."""
@@ -320,6 +370,25 @@ class _Tally:
             self.rejected[event.field] += 1
         elif isinstance(event, ConnectionBroken):
             self.broken[event.problem] += 1
+        elif isinstance(event, CommitmentRequested):
+            self._studies[event.transaction_uid] = event.study_instance_uid
+        elif isinstance(event, CommitmentReported | CommitmentDelivered | CommitmentUndelivered):
+            study = self._studies.get(event.transaction_uid, "")
+            self.reports.setdefault(study, []).append(_fate(event))
+
+
+def _fate(event: CommitmentReported | CommitmentDelivered | CommitmentUndelivered) -> str:
+    """Return what a report's event says of it: `taken` or `refused` by the modality, `delivered` or `undelivered`."""
+    if isinstance(event, CommitmentReported):
+        return "taken" if event.status == "0000" else "refused"
+    return "delivered" if isinstance(event, CommitmentDelivered) else "undelivered"
+
+
+def _with_address_of_modality(site: Site, port: int) -> Site:
+    """Return the site with the modality's address, for reports that come on a new association."""
+    callers = [{"ae_title": MODALITY}] if site.callers == "any" else site.model_dump(mode="json")["callers"]
+    callers[0] |= {"host": _LOOPBACK, "port": port}
+    return overridden(site, {"callers": callers})
 
 
 def _calling_ae_title(site: Site) -> str:

@@ -28,7 +28,9 @@ from simulator.wire.association import (
     new_ae,
     send_without_delay,
 )
+from simulator.wire.commitment import PUSH_MODEL, TRANSFER_SYNTAXES
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from simulator.wire.dialogue import ActionService, Dialogue, ReportService, long_string
 from simulator.wire.guard import Guard, Settings
 from simulator.wire.incidents import Admit, AssociationRequest, Incident, Rejection, Tell
 from simulator.wire.listener import Listener
@@ -57,7 +59,8 @@ class Acceptor:
     `on_store` is called in the association's thread for each C-STORE-RQ and its `Response` is what the peer gets.
     `admit` says who is rejected, and how (PS3.8 9.3.4); without it, who calls another title than `ae_title` or is not
     among `calling_ae_titles` (None: any). `tell` hears of every rejection, abort and hang-up; without it, the log
-    does. Verification is accepted beside `contexts`.
+    does. Verification is accepted beside `contexts`, and storage commitment where one
+    of its services is given: `on_action` as its SCP, `on_report` as its SCU, whatever roles the peer proposes.
     """
 
     def __init__(
@@ -70,12 +73,15 @@ class Acceptor:
         *,
         calling_ae_titles: Collection[str] | None = None,
         maximum_associations: int = 100,
+        on_action: ActionService | None = None,
+        on_report: ReportService | None = None,
         admit: Admit | None = None,
         tell: Tell | None = None,
         time_outs: TimeOuts | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._on_store = on_store
+        self._on_action, self._on_report = on_action, on_report
         self._where = (host, port)
         self._ae = new_ae(ae_title)
         self._ae.maximum_pdu_size = MAXIMUM_PDU
@@ -91,6 +97,10 @@ class Acceptor:
         self._ae.add_supported_context(VERIFICATION, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
         for context in contexts:
             self._ae.add_supported_context(context.abstract_syntax_uid, list(context.transfer_syntax_uids))
+        if on_action is not None or on_report is not None:
+            self._ae.add_supported_context(
+                PUSH_MODEL, list(TRANSFER_SYNTAXES), scu_role=on_action is not None, scp_role=on_report is not None
+            )
         self._admitting = threading.Lock()
         self._admitted: list[Any] = []
         self._listeners: dict[Listener, threading.Thread] = {}
@@ -102,7 +112,7 @@ class Acceptor:
     def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Listen on one port more, over TLS where a context is given; return the port. Raises `StartError`."""
         handlers: list[Any] = [
-            (evt.EVT_CONN_OPEN, send_without_delay),
+            (evt.EVT_CONN_OPEN, self._opened),
             (evt.EVT_CONN_CLOSE, _wake),
             (evt.EVT_REQUESTED, self._consider),
             (evt.EVT_C_STORE, self._store),
@@ -130,6 +140,11 @@ class Acceptor:
         self._listeners.clear()
         for association in self._ae.active_associations:
             _end(association)
+
+    def _opened(self, event: evt.Event) -> None:
+        send_without_delay(event)
+        if self._on_action is not None or self._on_report is not None:
+            Dialogue(event.assoc, on_action=self._on_action, on_report=self._on_report)
 
     def _consider(self, event: evt.Event) -> None:
         """Reject an association, or let the library accept it."""
@@ -168,7 +183,7 @@ class Acceptor:
         answer = Dataset()
         answer.Status = response.status
         if response.error_comment:
-            answer.ErrorComment = _long_string(response.error_comment)
+            answer.ErrorComment = long_string(response.error_comment)
         return answer
 
 
@@ -182,11 +197,6 @@ def _end(association: Association) -> None:
     elif association.dul.socket is not None and association.dul.socket.socket is not None:
         with contextlib.suppress(OSError):
             association.dul.socket.socket.shutdown(socket.SHUT_RDWR)
-
-
-def _long_string(text: str) -> str:
-    """Return `text` as a value of VR LO in the default repertoire: 64 characters, no backslash (PS3.5 6.2)."""
-    return "".join("?" if not " " <= c <= "~" else "/" if c == "\\" else c for c in text[:64])
 
 
 def _wake(event: evt.Event) -> None:

@@ -17,16 +17,16 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydicom.uid import UID
-from pynetdicom import AE, _config, build_context, evt
+from pynetdicom import AE, _config, build_context, build_role, evt
 from pynetdicom.association import Association as _LibraryAssociation
-from pynetdicom.dimse_primitives import C_ECHO, C_STORE
+from pynetdicom.dimse_primitives import C_ECHO, C_STORE, N_ACTION, N_EVENT_REPORT
 from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.presentation import PresentationContext as _LibraryContext
 
@@ -82,10 +82,14 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A presentation context to propose or to accept (PS3.8 9.3.2.2)."""
+    """A presentation context to propose or to accept (PS3.8 9.3.2.2).
+
+    role: which the requestor proposes for itself; "scp" by role selection, without the SCU role (PS3.7 D.3.3.4).
+    """
 
     abstract_syntax_uid: str
     transfer_syntax_uids: tuple[str, ...]
+    role: Literal["scu", "scp"] = "scu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,7 @@ class Association:
         contexts: Sequence[Context],
         time_outs: TimeOuts,
         route: Route,
+        attend: Callable[[Any], object] | None = None,
     ) -> None:
         """Request an association. Use `request`."""
         self.peer = peer
@@ -176,7 +181,7 @@ class Association:
         ae.dimse_timeout = time_outs.dimse
         ae.network_timeout = None
         titles = on_the_wire(peer.ae_title) + on_the_wire(calling_ae_title)
-        self._library = _negotiated(ae, peer, contexts, route, titles)
+        self._library = _negotiated(ae, peer, contexts, route, titles, attend)
         self._parking_place = _ParkingPlace()
         self._library._reactor_checkpoint = self._parking_place
         if not self._parking_place.wait_until_parked(self._library, time_outs.acse):
@@ -193,17 +198,20 @@ class Association:
         *,
         tls: Credentials | None = None,
         source: str = "",
+        attend: Callable[[Any], object] | None = None,
     ) -> Association:
         """Open an association to `peer`, proposing `contexts` (at most 128), over TLS where `tls` says with what.
 
         source: the IP address to call from; empty: any of this machine's. Titles may be such as the standard does
         not allow, up to 16 characters of Latin-1, and go as the bytes that they are, padded with spaces.
 
+        attend: called with pynetdicom's association before anything is negotiated, for who serves requests of the
+        peer on it.
         Raises `PeerUnreachable`, `PeerRefused`, `PeerAborted`, `PeerSilent` or `ContextNotAccepted`.
         """
         if not 0 < len(contexts) <= _MAXIMUM_CONTEXTS:
             raise UsageError(f"an association proposes 1 to {_MAXIMUM_CONTEXTS} presentation contexts")
-        return cls(calling_ae_title, peer, contexts, time_outs or TimeOuts(), Route(tls, source))
+        return cls(calling_ae_title, peer, contexts, time_outs or TimeOuts(), Route(tls, source), attend)
 
     def __enter__(self) -> Association:
         return self
@@ -264,6 +272,27 @@ class Association:
         request.DataSet = BytesIO(outgoing.data_set)
         return self._exchange(request, context)
 
+    def ask(self, request: N_ACTION | N_EVENT_REPORT, abstract_syntax_uid: str) -> Response:
+        """Send a request of the normalized services and return the response.
+
+        Raises `ContextNotAccepted` when nothing was agreed for it, another `PeerError` when no response comes.
+        """
+        contexts = [c for c in self._library.accepted_contexts if c.abstract_syntax == abstract_syntax_uid]
+        if not contexts:
+            raise ContextNotAccepted(f"{self.peer} accepted no context for {UID(abstract_syntax_uid).name}")
+        request.MessageID = self._next_message_id()
+        return self._exchange(request, contexts[0])
+
+    def is_scp_of(self, abstract_syntax_uid: str) -> bool:
+        """Tell whether the peer accepted the SCP role of this side for the SOP class."""
+        contexts = self._library.accepted_contexts
+        return any(c.abstract_syntax == abstract_syntax_uid and c.as_scp for c in contexts)
+
+    @property
+    def stands(self) -> bool:
+        """Whether the peer has not ended the association."""
+        return self._library.is_established and not self._has_ended()
+
     def release(self) -> None:
         """Release the association (A-RELEASE-RQ), and wait for the answer."""
         if self._library.is_established:
@@ -292,7 +321,7 @@ class Association:
         self._message_id = self._message_id % 65535 + 1
         return self._message_id
 
-    def _exchange(self, request: C_ECHO | C_STORE, context: _LibraryContext) -> Response:
+    def _exchange(self, request: C_ECHO | C_STORE | N_ACTION | N_EVENT_REPORT, context: _LibraryContext) -> Response:
         if not self._library.is_established or self._has_ended():
             self.abort()
             raise PeerAborted(f"the association with {self.peer} has ended")
@@ -346,7 +375,14 @@ class _ParkingPlace(threading.Event):
         return True
 
 
-def _negotiated(ae: AE, peer: Address, contexts: Sequence[Context], route: Route, titles: bytes) -> _LibraryAssociation:
+def _negotiated(
+    ae: AE,
+    peer: Address,
+    contexts: Sequence[Context],
+    route: Route,
+    titles: bytes,
+    attend: Callable[[Any], object] | None,
+) -> _LibraryAssociation:
     """Return an established association, or raise the `PeerError` that says why there is none."""
     seen: set[str] = set()
     rejections: list[tuple[int, int, int]] = []
@@ -360,6 +396,8 @@ def _negotiated(ae: AE, peer: Address, contexts: Sequence[Context], route: Route
         seen.add("connected")
         send_without_delay(event)
         send_titles(event.assoc, titles)
+        if attend is not None:
+            attend(event.assoc)
 
     started = time.monotonic()
     association = ae.associate(
@@ -370,6 +408,7 @@ def _negotiated(ae: AE, peer: Address, contexts: Sequence[Context], route: Route
         max_pdu=MAXIMUM_PDU,
         tls_args=cast(Any, secured and (secured, secured.peer_name(peer.host))),
         bind_address=(route.source, 0),
+        ext_neg=[build_role(c.abstract_syntax_uid, scp_role=True) for c in contexts if c.role == "scp"],
         evt_handlers=[
             (evt.EVT_CONN_OPEN, connected),
             (evt.EVT_PDU_RECV, received),

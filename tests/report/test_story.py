@@ -7,7 +7,19 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from simulator import events
-from simulator.events import CasePlanned, Event, WaitEnded
+from simulator.events import (
+    CasePlanned,
+    CommitmentAnswered,
+    CommitmentDecided,
+    CommitmentDelivered,
+    CommitmentFailed,
+    CommitmentReceived,
+    CommitmentReported,
+    CommitmentRequested,
+    CommitmentUndelivered,
+    Event,
+    WaitEnded,
+)
 from simulator.report import story
 from simulator.scenario.history import History
 from tests.report import made
@@ -116,6 +128,64 @@ def test_waits_are_met_or_in_vain() -> None:
     assert lines(*waits) == [
         "waited for study late matched: seen",
         "waited for study late matched: in vain, the deadline passed",
+    ]
+
+
+def test_a_commitment_is_told_from_the_request_to_the_report() -> None:
+    told = lines(
+        made.planned(),
+        CommitmentRequested(
+            observer="modality", study_instance_uid=made.STUDY, transaction_uid="9.1", sop_instance_uids=("1", "2")
+        ),
+        CommitmentReceived(
+            observer="gateway",
+            transaction_uid="9.1",
+            calling_ae_title="CT1",
+            instances=2,
+            status="0000",
+            error_comment="",
+        ),
+        CommitmentAnswered(
+            observer="modality",
+            study_instance_uid=made.STUDY,
+            transaction_uid="9.1",
+            status="0115",
+            error_comment="no UID",
+        ),
+        CommitmentFailed(
+            observer="modality", study_instance_uid=made.STUDY, transaction_uid="9.1", problem="no association"
+        ),
+        CommitmentDecided(observer="gateway", transaction_uid="9.1", committed=1, failed=1),
+        CommitmentUndelivered(
+            observer="gateway",
+            transaction_uid="9.1",
+            calling_ae_title="CT1",
+            attempt=1,
+            problem="nothing listens",
+            abandoned=False,
+        ),
+        CommitmentDelivered(observer="gateway", transaction_uid="9.1", calling_ae_title="CT1", via="new"),
+        CommitmentReported(
+            observer="modality",
+            transaction_uid="9.1",
+            event_type=2,
+            committed=("1",),
+            failed=("2",),
+            reasons=("0112",),
+            via="same",
+            status="0000",
+        ),
+    )
+    assert told[1:] == [
+        "commitment asked for 2 instances of the study, transaction 9.1",
+        "CT1 asked for commitment of 2 instances, answered 0000, transaction 9.1",
+        "commitment request answered 0115 (Error Comment: no UID), transaction 9.1",
+        "commitment request not answered: no association, transaction 9.1",
+        "commitment decided: 1 committed, 1 failed, transaction 9.1",
+        "commitment report to CT1 not delivered at attempt 1: nothing listens, transaction 9.1",
+        "commitment report delivered to CT1 on a new association, transaction 9.1",
+        "commitment report came on the association of the request: 1 committed, 1 failed (1 0112); answered 0000, "
+        "transaction 9.1",
     ]
 
 

@@ -9,8 +9,13 @@ import pytest
 from simulator.events import (
     AssociationRejected,
     CasePlanned,
+    CommitmentAnswered,
+    CommitmentFailed,
+    CommitmentReported,
+    CommitmentRequested,
     EchoAnswered,
     Event,
+    FileFound,
     GatewayKilled,
     GatewayStarted,
     GatewayStopped,
@@ -233,3 +238,108 @@ def test_the_worst_verdict_wins_and_none_is_an_error() -> None:
     assert list(VERDICTS) == expected
     for better, verdict in enumerate(expected):
         assert worst(list(reversed(expected[better:]))) == verdict
+
+
+# --- storage commitment ------------------------------------------------------------------------------
+
+ASKED = CommitmentRequested(
+    observer="modality", study_instance_uid="1.2", transaction_uid="9.1", sop_instance_uids=("1.2.1", "1.2.2")
+)
+COMMITMENT: dict[str, Any] = {
+    "answers": {"0000": 1},
+    "reports": 1,
+    "event_type": 2,
+    "committed": 1,
+    "failed": 1,
+    "failure_reasons": {"0112": 1},
+    "references": "complete",
+    "via": "new",
+}
+
+
+def commitments(*events: Event, expected: dict[str, Any] | None = None) -> dict[str, Finding]:
+    then = {"wire": {"commitments": {"study": expected or COMMITMENT}}}
+    found = judged(then, *events, when=[{"store": "study"}, {"commit": {"study": "study"}}])
+    return {name.removeprefix("wire.commitments.study."): finding for name, finding in found.items()}
+
+
+def received_0000(status: str = "0000", comment: str = "") -> CommitmentAnswered:
+    return CommitmentAnswered(
+        observer="modality", study_instance_uid="1.2", transaction_uid="9.1", status=status, error_comment=comment
+    )
+
+
+def reported(
+    committed: tuple[str, ...] = ("1.2.1",), failed: tuple[str, ...] = ("1.2.2",), **changes: Any
+) -> CommitmentReported:
+    fields: dict[str, Any] = {
+        "observer": "modality",
+        "transaction_uid": "9.1",
+        "event_type": 2 if failed else 1,
+        "committed": committed,
+        "failed": failed,
+        "reasons": ("0112",) * len(failed),
+        "via": "new",
+        "status": "0000",
+    }
+    return CommitmentReported(**fields | changes)
+
+
+def red(findings: dict[str, Finding]) -> dict[str, Any]:
+    return {name: finding.observed for name, finding in findings.items() if finding.verdict != "pass"}
+
+
+def test_a_commitment_that_was_reported_as_expected_passes() -> None:
+    assert red(commitments(ASKED, received_0000(), reported())) == {}
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (reported(("1.2.1", "1.2.2"), ("1.2.2",)), {"committed": 2, "references": "1 missing, twice or not asked for"}),
+        (reported(("1.2.1",), ("1.2.1",)), {"references": "2 missing, twice or not asked for"}),
+        (reported(("1.2.1",), ("1.2.7",)), {"references": "2 missing, twice or not asked for"}),
+        (reported(via="same"), {"via": "same"}),
+        (reported(event_type=1), {"event_type": 1}),
+        (reported(reasons=("0110",)), {"failure_reasons": {"0110": 1}}),
+    ],
+)
+def test_a_report_that_is_otherwise_turns_its_checks_red(report: CommitmentReported, expected: dict[str, Any]) -> None:
+    assert red(commitments(ASKED, received_0000(), report)) == expected
+
+
+@pytest.mark.parametrize(
+    ("events", "because"),
+    [
+        ((), "no commitment report about the study came"),
+        ((reported(status="0211"),), "no commitment report about the study came"),
+        ((reported(transaction_uid="6.6"),), "what came has a Transaction UID that nobody asked under: 6.6"),
+    ],
+)
+def test_what_is_no_report_of_this_request_is_none(events: tuple[Event, ...], because: str) -> None:
+    findings = commitments(ASKED, received_0000(), *events)
+    assert set(red(findings)) == set(COMMITMENT) - {"answers"}
+    assert because in findings["reports"].because
+
+
+def test_of_several_reports_the_last_is_judged_and_all_are_counted() -> None:
+    findings = commitments(ASKED, received_0000(), reported(), reported(via="same"))
+    assert red(findings) == {"reports": 2, "via": "same"}
+
+
+def test_an_answer_that_did_not_come_says_why() -> None:
+    lost = CommitmentFailed(observer="modality", study_instance_uid="1.2", transaction_uid="9.1", problem="no contact")
+    (finding,) = commitments(ASKED, lost, expected={"answers": {"0000": 1}}).values()
+    assert (finding.verdict, finding.observed) == ("fail", {})
+    assert "no contact" in finding.because
+    refused = commitments(ASKED, received_0000("0115", "no UID"), expected={"answers": {"0000": 1}})
+    assert "no UID" in refused["answers"].because
+
+
+@pytest.mark.parametrize(("digest", "held"), [("d", 1), ("other", 0)])
+def test_what_was_committed_must_lie_there_as_it_was_sent(digest: str, held: int) -> None:
+    found = FileFound(observer="runner", study_instance_uid="1.2", sop_instance_uid="1.2.1", data_set_digest=digest)
+    then = {"gateway": {"studies": {"study": {"held": 1}}}}
+    finding = judged(then, STARTED, answered("0000", 1), ASKED, reported(), found)["gateway.studies.study.held"]
+    assert finding.observed == held
+    assert finding.verdict == ("pass" if held else "fail")

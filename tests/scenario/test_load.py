@@ -86,6 +86,32 @@ def test_a_good_story_loads(tmp_path: Path) -> None:
             "given:\n  site: {image_limit: {limt: 3}}\n",
             "story.yaml:6:24: unknown key 'limt' (did you mean 'limit'?)",
         ),
+        ("- store: study", "- commit: {study: stud}", "story.yaml:10:14: no study 'stud' (did you mean 'study'?)"),
+        (
+            "- store: study",
+            "- store: study\n  - commit: {study: study, leave_out: 2, another_class: 1}",
+            "story.yaml:11:5: 3 instances are left out or changed of 2",
+        ),
+        (
+            "- store: study",
+            "- store: study\n  - commit: {study: study, transaction: repeated}",
+            "story.yaml:11:28: no step before asks for commitment, so nothing can be repeated",
+        ),
+        (
+            "- store: study",
+            "- store: study\n  - wait: {study: study, report: delivered}",
+            "story.yaml:11:26: no step before asks for commitment, so there will be no report",
+        ),
+        (
+            "- store: study",
+            "- store: study\n  - wait: {study: study}",
+            "story.yaml:11:5: when.2.wait: a wait is for a state or for a report",
+        ),
+        (
+            "then:\n",
+            "then:\n  wire: {commitments: {study: {event_type: 1}}}\n",
+            "story.yaml:12:24: no step asks for commitment of study 'study'",
+        ),
         ("  - store: study\n", "", "story.yaml:13:7: no step stores study 'study'"),
     ],
 )
