@@ -16,6 +16,7 @@ from functools import singledispatch
 from typing import Any
 
 from simulator.events import (
+    ActFound,
     AssociationAccepted,
     AssociationFailed,
     AssociationRejected,
@@ -36,6 +37,7 @@ from simulator.events import (
     OrderAcknowledged,
     OrderFailed,
     OrderReceived,
+    ReconcileAnswered,
     StoreAnswered,
     StoreFailed,
     StudyChanged,
@@ -292,6 +294,22 @@ def _(event: StudyChanged, names: _Names) -> str:
     reasons = f": {', '.join(event.reasons)}" if event.reasons else ""
     warnings = f"; warning {', '.join(event.warnings)}" if event.warnings else ""
     return f"{names.study(event.study_instance_uid)} is {event.state}{reasons}{warnings}"
+
+
+@_single.register
+def _(event: ReconcileAnswered, names: _Names) -> str:
+    what = f"bound to order {event.accession_number}" if event.accession_number else "rejected"
+    study = names.study(event.study_instance_uid)
+    if event.answer == "done":
+        return f"{study} {what} by the operator"
+    return f"{study} not {what}: {event.answer}, {event.words}"
+
+
+@_single.register
+def _(event: ActFound, names: _Names) -> str:
+    about = f" {names.study(event.study_instance_uid)}" if event.study_instance_uid else ""
+    broken = "" if event.intact else "; the chain of the log is broken here"
+    return f"entry {event.number} of the gateway's audit log: {event.act}{about}, by {event.who}{broken}"
 
 
 @_single.register
