@@ -104,6 +104,14 @@ class ContextNotAccepted(PeerError):
     """The peer accepted no presentation context for this SOP class and transfer syntax (PS3.8 9.3.3.2)."""
 
 
+class ActRefused(PeerError):
+    """A gateway did not do what its operator asked; `code` is the stable id of why, the message its words."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class NotDicom(SimulatorError):
     """A file or byte string is not a DICOM data set; the message says where reading stopped."""
 

@@ -88,7 +88,10 @@ class EchoAnswered(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StoreAnswered(Event):
-    """C-STORE-RSP received (PS3.7 9.1.1) for an instance whose digests were taken before sending."""
+    """C-STORE-RSP received (PS3.7 9.1.1) for an instance whose digests were taken before sending.
+
+    `keys`: digests of its accession number and major keys by name, so that a history names nobody.
+    """
 
     study_instance_uid: str
     sop_instance_uid: str
@@ -98,6 +101,7 @@ class StoreAnswered(Event):
     error_comment: str
     data_set_digest: str
     pixel_data_digest: str
+    keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +176,16 @@ class CommitmentReported(Event):
     reasons: tuple[str, ...]
     via: str
     status: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileAnswered(Event):
+    """The gateway answered an operator: `done`, or the id of why not, with its words."""
+
+    study_instance_uid: str
+    accession_number: str
+    answer: str
+    words: str
 
 
 # --- seen in the gateway, told by its HTTP API -------------------------------------------------------
@@ -306,7 +320,11 @@ class CommitmentUndelivered(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceReceived(Event):
-    """A C-STORE-RQ reached the remote SCP, which answered `status`."""
+    """A C-STORE-RQ reached the remote SCP, which answered `status`.
+
+    `keys`: digests of its accession number and major keys by name. `original`: the same of those that the last item
+    of its Original Attributes Sequence (0400,0561) keeps.
+    """
 
     study_instance_uid: str
     sop_instance_uid: str
@@ -316,6 +334,8 @@ class InstanceReceived(Event):
     status: str
     data_set_digest: str
     pixel_data_digest: str
+    keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    original: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 # --- seen or done by the runner ----------------------------------------------------------------------
@@ -323,12 +343,16 @@ class InstanceReceived(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CasePlanned(Event):
-    """Which study UIDs and HL7 message control ids the names of the story stand for in this case."""
+    """Which study UIDs and HL7 message control ids the names of the story stand for in this case.
+
+    `order_keys`: by order, digests of its accession number and major keys by name.
+    """
 
     seed: int
     studies: Mapping[str, str]
     instances: Mapping[str, int]
     orders: Mapping[str, str]
+    order_keys: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +389,20 @@ class FileFound(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ActFound(Event):
+    """After the run this entry stood in the gateway's audit log, read independently.
+
+    `intact`: it follows upon the entry before it, and its digest is that of what it says and of the one before.
+    """
+
+    number: int
+    act: str
+    who: str
+    study_instance_uid: str
+    intact: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WaitEnded(Event):
     """A step waited `for` something; `met` is false when its deadline passed first."""
 
@@ -395,6 +433,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         CommitmentFailed,
         CommitmentReported,
         ConnectionBroken,
+        ReconcileAnswered,
         InstanceStored,
         InstanceRefused,
         OrderReceived,
@@ -411,6 +450,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         GatewayStopped,
         GatewayKilled,
         FileFound,
+        ActFound,
         WaitEnded,
         HarnessFailed,
     )

@@ -198,6 +198,13 @@ class ImageLimit(_Strict):
     )
 
 
+class Logs(_Strict):
+    """What the gateway's log says."""
+
+    level: Literal["debug", "info", "warning"] = "info"
+    mask: bool = Field(default=True, description="Mask names, HKIDs and dates of birth, in the audit log too.")
+
+
 class Site(_Strict):
     """One site profile. Every field has a default, so an empty file is the default profile."""
 
@@ -209,11 +216,16 @@ class Site(_Strict):
     )
     forwarding: Forwarding = Forwarding()
     commitment: Commitment = Commitment()
-    unmatched: Literal["hold", "reject"] = "hold"
+    unmatched: Literal["hold", "reject", "correct"] = Field(
+        default="hold",
+        description="What is done with an unmatched study. `correct` writes its order's keys into the forwarded copies "
+        "where the accession number is the order's and two of HKID, name and date of birth agree; it holds the rest.",
+    )
     image_limit: ImageLimit = ImageLimit()
     accession: Accession = Accession()
     dx_processing_uid: Literal["as-standard", "as-printed"] = "as-standard"
     sop_classes: Literal["seed", "extended"] = "seed"
+    logs: Logs = Logs()
 
     @model_validator(mode="after")
     def _names_its_callers_beyond_loopback(self) -> Site:

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from simulator import site as profile
 from simulator.cli.gateway_command import serve
-from simulator.gateway.index import InstanceRow
+from simulator.events import Event
+from simulator.gateway.correction import Copy
+from simulator.gateway.index import InstanceRow, StudyRow
 from simulator.gateway.server import Gateway
 from simulator.gateway.steps import Matched, Received, Unmatched, Verdict
 from simulator.gateway.transactions import Transaction
 from simulator.site import Site
+from simulator.wire import part10, rewriting
 from simulator.wire.association import Response, StoreRequest
 from simulator.wire.commitment import Action, Failure, Reference, Report
 from simulator.wire.dialogue import Dialogue
@@ -305,6 +311,61 @@ class ForwardsAgainAfterARestart(Gateway):
                 self.forwarder.forward(study.study_instance_uid)
 
 
+class CorrectsWithoutKeeping(Gateway):
+    """Writes the order's keys and keeps nothing of what stood there before."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        rewriting._originals = lambda *_: b""
+
+
+class ForwardsUncorrected(Gateway):
+    """Says that the study is matched and corrected, and sends it as it came."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        self.index.correction = lambda study_instance_uid: None  # type: ignore[method-assign]
+
+
+class AltersTheStoredOriginal(Gateway):
+    """Puts the corrected copy in the place of what was received."""
+
+    def forward(self, study_instance_uid: str) -> None:
+        super().forward(study_instance_uid)
+        copy = Copy(self.index.correction(study_instance_uid), "IMPOSTOR")
+        for row in self.index.instances(study_instance_uid):
+            sent = copy.as_sent(part10.read(self.store.read(row.file)), "")
+            self.store.write(row.study_instance_uid, row.sop_instance_uid, part10.build(sent, ""))
+
+
+class ForgetsToAudit(Gateway):
+    """Does what an operator says, and writes nothing of it into the audit log."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        change = self.index.change_study
+
+        def silently(study: StudyRow, event: Event, *decided: Any) -> None:
+            change(study, event, *decided[:2])
+
+        self.index.change_study = silently  # type: ignore[method-assign,assignment]
+
+
+class EditsItsAuditLog(Gateway):
+    """Gets round the triggers and puts another name under an operator's act."""
+
+    def _finish(self) -> None:
+        super()._finish()
+        with closing(sqlite3.connect(self.data / "index.sqlite")) as db:
+            db.execute("DROP TRIGGER audit_is_never_changed")
+            db.execute("UPDATE audit SET who = 'somebody else' WHERE act = 'reconcile'")
+            db.commit()
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        self.data = data
+
+
 IMPOSTORS: dict[str, type[Gateway]] = {
     "acknowledges-without-storing": AcknowledgesWithoutStoring,
     "drops-after-acknowledging": DropsAfterAcknowledging,
@@ -333,6 +394,11 @@ IMPOSTORS: dict[str, type[Gateway]] = {
     "dies-at-the-end": DiesAtTheEnd,
     "acknowledges-before-writing": AcknowledgesBeforeWriting,
     "forwards-again-after-a-restart": ForwardsAgainAfterARestart,
+    "corrects-without-keeping": CorrectsWithoutKeeping,
+    "forwards-uncorrected": ForwardsUncorrected,
+    "alters-the-stored-original": AltersTheStoredOriginal,
+    "forgets-to-audit": ForgetsToAudit,
+    "edits-its-audit-log": EditsItsAuditLog,
 }
 
 

@@ -219,6 +219,22 @@ CAUGHT = [
         "restart[stopped-after-forwarding]",
         {"downstream.studies.study.repeated": (0, 6)},
     ),
+    (
+        "corrects-without-keeping",
+        "correct[ISO 2022 IR 58]",
+        {"downstream.studies.study.original_attributes": (["name"], [])},
+    ),
+    (
+        "forwards-uncorrected",
+        "reconcile[unknown-accession]",
+        {
+            "downstream.studies.study.keys": ("order", "study"),
+            "downstream.studies.study.original_attributes": (["accession"], []),
+        },
+    ),
+    ("alters-the-stored-original", "correct[hkid]", {"gateway.studies.study.originals": ("identical", "changed")}),
+    ("forgets-to-audit", "reconcile[rejected]", {"gateway.studies.study.acts": (["reject"], [])}),
+    ("edits-its-audit-log", "reconcile[to-another-order]", {"gateway.audit": ("intact", "broken")}),
 ]
 
 

@@ -161,6 +161,7 @@ class Modality:
                 error_comment=response.error_comment,
                 data_set_digest=seen.data_set_digest,
                 pixel_data_digest=seen.pixel_data_digest,
+                keys=seen.keys,
             )
         )
         return response.stored

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from simulator.errors import NotDicom
 from simulator.events import Event
-from simulator.wire import data_set
+from simulator.wire import data_set, key_digests, rewriting
 
+_TAGS = frozenset(
+    (
+        data_set.STUDY_INSTANCE_UID,
+        data_set.SPECIFIC_CHARACTER_SET,
+        rewriting.ORIGINAL_ATTRIBUTES_SEQUENCE,
+        *key_digests.TAGS.values(),
+    )
+)
 Observe = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Study Instance UID, and SHA-256 of the data set and of the value of Pixel Data; empty where not readable."""
+    """Study Instance UID, and SHA-256 of the data set and of the value of Pixel Data; empty where not readable.
+
+    keys, original: as `wire.key_digests` makes them, of the data set and of what its correction kept.
+    """
 
     study_instance_uid: str
     data_set_digest: str
     pixel_data_digest: str
+    keys: Mapping[str, str] = field(default_factory=dict)
+    original: Mapping[str, str] = field(default_factory=dict)
 
 
 def observation(data: bytes, transfer_syntax_uid: str) -> Observation:
     """Return what can be noted of an encoded data set, whole or not."""
     digest = data_set.digest(data)
     try:
-        values = data_set.read(data, transfer_syntax_uid, {data_set.STUDY_INSTANCE_UID})
+        values = data_set.read(data, transfer_syntax_uid, _TAGS)
         study = data_set.text(values, data_set.STUDY_INSTANCE_UID)
-        return Observation(study, digest, data_set.pixel_data_digest(data, transfer_syntax_uid))
+        corrected = rewriting.ORIGINAL_ATTRIBUTES_SEQUENCE in values
+        return Observation(
+            study,
+            digest,
+            data_set.pixel_data_digest(data, transfer_syntax_uid),
+            key_digests.of_values(values),
+            key_digests.of_originals(data, transfer_syntax_uid) if corrected else {},
+        )
     except NotDicom:
         return Observation("", digest, "")

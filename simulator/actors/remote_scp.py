@@ -64,6 +64,8 @@ class RemoteSCP:
                 status=response.status_text,
                 data_set_digest=seen.data_set_digest,
                 pixel_data_digest=seen.pixel_data_digest,
+                keys=seen.keys,
+                original=seen.original,
             )
         )
         return response

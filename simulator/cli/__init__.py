@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 
 from simulator.cli.app import app
 from simulator.cli.terminal import complain
@@ -18,7 +17,7 @@ def main() -> None:
         complain(error)
         sys.exit(exit_code(error))
     except Exception:  # noqa: BLE001 - a mistake of ours must not look like a failed test
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())  # a gateway's own masks what it says
         sys.exit(3)
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli import terminal
+from simulator.cli import gateway_log, terminal
 from simulator.errors import StartError
 
 if TYPE_CHECKING:
@@ -41,10 +39,7 @@ def command(
 
 def serve(gateway: Gateway, ready_file: Path | None, data: Path) -> None:
     """Run a gateway until a signal ends it; `data` is only named on the screen."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for library in ("pynetdicom", "uvicorn"):  # the gateway says what matters, in its own words
-        logging.getLogger(library).setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", module="pydicom")  # so it does of a name that cannot be read
+    gateway_log.set_up(gateway.site.logs)
     if ready_file is not None:
         _clear(ready_file)
     asyncio.run(_serve(gateway, ready_file, data))

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from simulator.errors import ContextNotAccepted, NotDicom, PeerError
 from simulator.events import InstanceForwarded
 from simulator.gateway import access
+from simulator.gateway.acts import Correction
+from simulator.gateway.correction import Copy
 from simulator.gateway.index import Index, InstanceRow
 from simulator.gateway.store import Store
 from simulator.site import Destination, Site
@@ -30,6 +32,7 @@ class Forwarder:
         self._index = index
         self._store = store
         self._stopping = threading.Event()
+        self._copy = Copy(None, site.gateway.ae_title)
 
     def stop(self) -> None:
         """Break off after the instance in hand, and wait for no destination any more."""
@@ -40,12 +43,19 @@ class Forwarder:
         """Whether `stop` was called: what failed since may have been given up, not refused."""
         return self._stopping.is_set()
 
-    def forward(self, study_instance_uid: str, instances: Sequence[InstanceRow] | None = None) -> tuple[str, ...]:
+    def forward(
+        self,
+        study_instance_uid: str,
+        instances: Sequence[InstanceRow] | None = None,
+        correction: Correction | None = None,
+    ) -> tuple[str, ...]:
         """Send the study to every destination; return what failed, in words, empty when all was stored.
 
         `instances`: those of the study that were decided upon, and no other is sent; None: all that are held now.
+        `correction`: what was decided with them.
         """
         rows = self._index.instances(study_instance_uid) if instances is None else instances
+        self._copy = Copy(correction, self._site.gateway.ae_title)
         return tuple(
             problem
             for destination in self._site.forwarding.destinations
@@ -87,7 +97,8 @@ class Forwarder:
     def _send(self, association: Association, row: InstanceRow, destination: Destination) -> bool:
         """Send one instance; note and return whether the destination stored it (Bxxx counts as stored)."""
         try:
-            response = association.store(part10.read(self._store.read(row.file)))
+            held = part10.read(self._store.read(row.file))
+            response = association.store(self._copy.as_sent(held, row.calling_ae_title))
         except (ContextNotAccepted, NotDicom, OSError) as error:
             _LOG.warning("instance %s is not sent: %s", row.sop_instance_uid, error)
             return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -18,8 +19,13 @@ from typing import Any
 
 from simulator.errors import StartError
 from simulator.events import Event, to_record
+from simulator.gateway import acts, audit
+from simulator.gateway.acts import Correction, Ruling
+from simulator.gateway.audit import Act, Entry
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys, StudyKeys
+
+_LOG = logging.getLogger(__name__)
 
 _VERSION = 2
 _SCHEMA = """
@@ -74,6 +80,8 @@ CREATE TABLE commitment (
 CREATE INDEX commitment_transaction ON commitment (transaction_uid);
 CREATE TABLE event (sequence INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL) STRICT;
 """
+_WHOLE_SCHEMA = "".join((_SCHEMA, acts.SCHEMA, audit.SCHEMA))
+_JUDGED = frozenset(("matched", "unmatched", "rejected"))  # the states that a decision ends in
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +198,9 @@ class Index:
         return tuple(_study(row) for row in self._rows("SELECT * FROM study ORDER BY rowid"))
 
     def studies_under(self, accession_number: str) -> tuple[StudyRow, ...]:
-        """Return the studies that came with this accession number."""
-        return tuple(_study(r) for r in self._rows("SELECT * FROM study WHERE accession_number = ?", accession_number))
+        """Return the studies that came with this accession number, or have the order under it."""
+        query = "SELECT * FROM study WHERE accession_number = ?1 OR order_accession = ?1"
+        return tuple(_study(row) for row in self._rows(query, accession_number))
 
     def study_keys(self, study_instance_uid: str) -> tuple[StudyKeys, ...]:
         """Return the distinct keys over the instances of the study, those of the first instance first."""
@@ -205,18 +214,57 @@ class Index:
         """Tell whether another study matched the order under this accession number, or was sent on under it."""
         query = """
             SELECT 1 FROM study AS other WHERE other.study_instance_uid != ?1 AND (
-                other.order_accession = ?2 OR other.accession_number = ?2 AND EXISTS (
+                other.order_accession = ?2 OR EXISTS (
                     SELECT 1 FROM delivery JOIN instance USING (sop_instance_uid)
                     WHERE instance.study_instance_uid = other.study_instance_uid
-                )
+                ) AND coalesce((
+                    SELECT nullif(order_accession, '') FROM ruling
+                    WHERE ruling.study_instance_uid = other.study_instance_uid
+                ), other.accession_number) = ?2
             ) LIMIT 1
         """
         return bool(accession_number and self._rows(query, study_instance_uid, accession_number))
 
-    def change_study(self, study: StudyRow, event: Event) -> None:
-        """Write the study's new state together with the event that tells of it."""
-        with self._transaction([event]):
+    def change_study(
+        self,
+        study: StudyRow,
+        event: Event,
+        correction: Correction | None = None,
+        ruling: Ruling | None = None,
+        act: Act | None = None,
+    ) -> None:
+        """Write the study's new state together with the event that tells of it, and the act that brought it about.
+
+        correction: what its forwarded copies say, from a decision on; other changes leave that as it is.
+        """
+        with self._transaction([event], act):
             self._put_study(study)
+            if study.state in _JUDGED:
+                acts.put_correction(self._db, study.study_instance_uid, correction)
+            if ruling is not None:
+                acts.put_ruling(self._db, study.study_instance_uid, ruling)
+
+    def ruling(self, study_instance_uid: str) -> Ruling | None:
+        """Return what an operator ruled about the study, or None."""
+        with self._lock:
+            return acts.ruling(self._db, study_instance_uid)
+
+    def correction(self, study_instance_uid: str) -> Correction | None:
+        """Return what the forwarded copies of the study say in place of what it said, or None."""
+        with self._lock:
+            return acts.correction(self._db, study_instance_uid)
+
+    # --- the audit log -------------------------------------------------------------------------------
+
+    def record(self, act: Act) -> None:
+        """Append an act that changes nothing else here."""
+        with self._transaction([], act):
+            pass
+
+    def audit_log(self) -> tuple[tuple[Entry, ...], int]:
+        """Return the audit log, and how many entries its counter knows of."""
+        with self._lock:
+            return audit.entries(self._db), audit.counted(self._db)
 
     # --- orders --------------------------------------------------------------------------------------
 
@@ -231,11 +279,11 @@ class Index:
         query = "SELECT accession_number, hkid, name, birth_date, sex, cancelled FROM orders ORDER BY rowid"
         return tuple(OrderKeys(row[0], MajorKeys(*row[1:5]), bool(row[5])) for row in self._rows(query))
 
-    def put_order(self, order: OrderKeys, message: str, event: Event) -> None:
+    def put_order(self, order: OrderKeys, message: str, event: Event, act: Act | None = None) -> None:
         """Write an order, in place of the one under the same accession number."""
         keys = order.keys
         values = (order.accession_number, keys.hkid, keys.name, keys.birth_date, keys.sex, order.cancelled, message)
-        with self._transaction([event]):
+        with self._transaction([event], act):
             self._db.execute(
                 """
                 INSERT INTO orders VALUES (?,?,?,?,?,?,?) ON CONFLICT (accession_number) DO UPDATE SET
@@ -328,7 +376,7 @@ class Index:
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA busy_timeout = 5000")
         if self._version() == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+            self._db.executescript(f"BEGIN; {_WHOLE_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
 
     def _version(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
@@ -338,18 +386,21 @@ class Index:
             return self._db.execute(query, values).fetchall()
 
     @contextmanager
-    def _transaction(self, events: Iterable[Event]) -> Iterator[None]:
+    def _transaction(self, events: Iterable[Event], act: Act | None = None) -> Iterator[None]:
         records = [(json.dumps(to_record(event)),) for event in events]
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._db.executemany("INSERT INTO event (record) VALUES (?)", records)
+                entry = None if act is None else audit.append(self._db, act)
                 self._db.execute("COMMIT")
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
             self._tell_followers()
+        if entry is not None:
+            _LOG.info("audit %d: %s by %s, %s", entry.number, entry.act.act, entry.act.who, entry.digest)
 
     def _tell_followers(self) -> None:
         for follower in self._followers:

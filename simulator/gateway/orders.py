@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from simulator.errors import Hl7ParseError
 from simulator.events import MessageRefused, OrderReceived, now
+from simulator.gateway import audit
+from simulator.gateway.audit import Act
 from simulator.gateway.index import Index
 from simulator.gateway.store import Store
 from simulator.rules import accession
@@ -101,7 +103,10 @@ class Orders:
             order_control=message.order_control,
         )
         order = OrderKeys(number, keys, cancelled=message.order_control in _CANCEL)
-        self._index.put_order(order, raw.decode("latin-1"), event)  # a letter for each byte: nothing is lost
+        before, after = audit.changes(self._index.order(number), order, self._site.logs.mask)
+        who = f"HL7 {message.sender}"
+        act = Act("order", who, accession_number=number, why=message.order_control, before=before, after=after)
+        self._index.put_order(order, raw.decode("latin-1"), event, act)  # a letter for each byte: nothing is lost
         self._changed(number)
 
     def _refuse(self, raw: bytes, header: Header | None, refusal: _Refusal) -> bytes:

@@ -8,7 +8,7 @@ so the order of the steps cannot be wrong; bad data is a value (`Refused`, `Unma
 
 from __future__ import annotations
 
-from simulator.gateway import header, statuses
+from simulator.gateway import correction, header, statuses
 from simulator.gateway.header import Header
 from simulator.gateway.index import Index, InstanceRow
 from simulator.gateway.steps import Inspected, Matched, Received, Refused, Stored, Unmatched, Verdict
@@ -91,5 +91,5 @@ def policy(outcome: Matched | Unmatched, site: Site) -> Verdict:
     if outcome.study.exceeded or not rule.admits(outcome.study.instances):
         return Verdict("rejected", (image_count.EXCEEDED,), warnings, "")
     if isinstance(outcome, Unmatched):
-        return Verdict("rejected" if site.unmatched == "reject" else "unmatched", outcome.reasons, warnings, "")
+        return correction.verdict(outcome, site, warnings)
     return Verdict("matched", (), warnings, outcome.order.accession_number)

@@ -18,15 +18,18 @@ import uvicorn
 
 from simulator.errors import NotDicom, StartError
 from simulator.events import Event, InstanceRefused, InstanceStored, StudyChanged
-from simulator.gateway import access, api, header, pipeline, statuses
+from simulator.gateway import access, api, header, pipeline, reconciliation, reconciliation_api, statuses
+from simulator.gateway.acts import Ruling
+from simulator.gateway.audit import Act
 from simulator.gateway.commitment import Commitments
 from simulator.gateway.forwarding import Forwarder
 from simulator.gateway.index import Index, InstanceRow, StudyRow
 from simulator.gateway.orders import Orders
+from simulator.gateway.reconciliation import Reconciliation
 from simulator.gateway.steps import Matched, Received, Refused, Unmatched, Verdict
 from simulator.gateway.store import Store
 from simulator.gateway.study_queue import StudyQueue
-from simulator.rules import image_count, transfer_syntaxes
+from simulator.rules import image_count, masking, transfer_syntaxes
 from simulator.site import Site
 from simulator.wire import data_set, part10, tls
 from simulator.wire.acceptor import Acceptor
@@ -72,6 +75,7 @@ class Gateway:
         self.commitments = Commitments(site, self.index, self.store, self.assembly.expedite)
         self._orders = Orders(site, self.index, self.store, self._order_changed)
         self._taking = threading.Lock()  # held while something is received or decided
+        self._desk = Reconciliation(site, self.index, self._taking, self._change, self._send_on)
 
     async def run(self, stop: asyncio.Event, ready: asyncio.Queue[Ready] | None = None) -> None:
         """Listen on every port until `stop` is set, then end cleanly.
@@ -93,6 +97,7 @@ class Gateway:
             http_socket = _listening(here.http_port)
             undo.callback(http_socket.close)
             # Before anybody can send: what is being received just now must not be taken for a leftover.
+            self._note(Act("start", after=_fingerprint(self.site)))
             self._resume()
             undo.callback(acceptor.stop)
             dicom_port, tls_port = self._listen(acceptor)
@@ -100,7 +105,7 @@ class Gateway:
             undo.pop_all()
         http = _HttpServer(
             uvicorn.Config(
-                api.application(self.index),
+                api.application(self.index, reconciliation_api.routes(self._desk, self.index)),
                 log_config=None,
                 lifespan="off",
                 timeout_graceful_shutdown=_PATIENCE_WITH_READERS,
@@ -120,6 +125,7 @@ class Gateway:
         await asyncio.to_thread(self._finish)
         http.should_exit = True
         await serving
+        self._note(Act("stop"))
         self.index.close()
 
     # --- one instance --------------------------------------------------------------------------------
@@ -135,7 +141,7 @@ class Gateway:
                 if not received.repeated:
                     self._keep(received)
         except (OSError, sqlite3.Error) as error:
-            _LOG.error("cannot store %s: %s", request.sop_instance_uid, error)
+            _LOG.error("cannot store %s: %s", masking.uid(request.sop_instance_uid), error)
             return statuses.OUT_OF_RESOURCES.response(f"cannot be stored: {error}")
         return statuses.STORED.response()
 
@@ -176,7 +182,8 @@ class Gateway:
                 **sop,
             )
         )
-        _LOG.warning("%s from %s refused: %s", request.sop_instance_uid, request.calling_ae_title, why["comment"])
+        uid = masking.uid(request.sop_instance_uid)
+        _LOG.warning("%s from %s refused: %s", uid, request.calling_ae_title, why["comment"])
         if head is not None and refused.exceeds_image_limit:
             self._reject_for_image_count(head)
         return refused.response
@@ -192,10 +199,14 @@ class Gateway:
         """Match a study that is complete, or that an order came for, and act on the outcome."""
         # No instance and no order comes in between, or the verdict would be over what is no longer so.
         with self._taking:
-            study = pipeline.inspect(study_instance_uid, self.index)
+            study = reconciliation.ruled(pipeline.inspect(study_instance_uid, self.index), self.index)
             verdict = self.policy(pipeline.match(study, self.site))
-            self._change(study_instance_uid, verdict)
-        if verdict.state == "matched" and self.site.forwarding.destinations:
+            self._change(study_instance_uid, verdict, act=reconciliation.policy_act(study, verdict, self.site))
+        if verdict.state == "matched":
+            self._send_on(study_instance_uid)
+
+    def _send_on(self, study_instance_uid: str) -> None:
+        if self.site.forwarding.destinations:
             self.outbox.hasten(study_instance_uid)
 
     def policy(self, outcome: Matched | Unmatched) -> Verdict:
@@ -209,8 +220,9 @@ class Gateway:
             if study is None or study.state != "matched":
                 return
             decided = self.index.instances(study_instance_uid)
+            correction = self.index.correction(study_instance_uid)
             self._change(study_instance_uid, Verdict("forwarding", (), study.warnings, study.order_accession))
-        problems = self.forwarder.forward(study_instance_uid, decided)
+        problems = self.forwarder.forward(study_instance_uid, decided, correction)
         for problem in problems:
             _LOG.error("study %s is not forwarded: %s", study_instance_uid, problem)
         if problems and self.forwarder.stopping:
@@ -222,7 +234,9 @@ class Gateway:
                 state = "failed" if problems else "forwarded"
                 self._change(study_instance_uid, Verdict(state, (), study.warnings, study.order_accession))
 
-    def _change(self, study_instance_uid: str, verdict: Verdict) -> None:
+    def _change(
+        self, study_instance_uid: str, verdict: Verdict, ruling: Ruling | None = None, act: Act | None = None
+    ) -> None:
         study = self.index.study(study_instance_uid)
         if study is None:
             return
@@ -234,8 +248,9 @@ class Gateway:
             verdict.warnings,
             verdict.order_accession,
         )
-        if changed != study:
-            self.index.change_study(changed, _changed(changed, self.index.sizes(study_instance_uid)[0]))
+        if changed != study or ruling is not None:
+            event = _changed(changed, self.index.sizes(study_instance_uid)[0])
+            self.index.change_study(changed, event, verdict.correction, ruling, act)
             _LOG.info("study %s is %s %s", study_instance_uid, verdict.state, ", ".join(verdict.reasons))
 
     def _order_changed(self, accession_number: str) -> None:
@@ -288,6 +303,13 @@ class Gateway:
         for study in self.index.studies():
             if study.state in _OPEN_STATES:
                 self.assembly.postpone(study.study_instance_uid)
+
+    def _note(self, act: Act) -> None:
+        """Write into the audit log what must not be hindered by it."""
+        try:
+            self.index.record(act)
+        except sqlite3.Error as error:
+            _LOG.error("the audit log does not take %s: %s", act.act, error)
 
     def _finish(self) -> None:
         self.forwarder.stop()
@@ -342,6 +364,11 @@ def _stored(row: InstanceRow) -> InstanceStored:
         data_set_digest=row.data_set_digest,
         calling_ae_title=row.calling_ae_title,
     )
+
+
+def _fingerprint(site: Site) -> dict[str, str]:
+    """Return which configuration this is: two that are alike have the same digest."""
+    return {"site": site.site, "configuration": data_set.digest(site.model_dump_json().encode())}
 
 
 def _changed(study: StudyRow, instances: int) -> StudyChanged:

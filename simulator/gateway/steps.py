@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulator.gateway.acts import Correction, Ruling
 from simulator.gateway.header import Header
 from simulator.gateway.index import InstanceRow
 from simulator.rules.matching import OrderKeys, StudyKeys
@@ -41,7 +42,8 @@ class Stored:
 class Inspected:
     """A study as its instances describe it, and what stands under its accession number.
 
-    `exceeded`: an instance of it was refused because the study has as many images as the site takes.
+    `exceeded`: an instance of it was refused because the study has as many images as the site takes. `ruling`: what
+    an operator ruled about it; `order` is then the one that he named.
     """
 
     study_instance_uid: str
@@ -50,6 +52,7 @@ class Inspected:
     exceeded: bool
     order: OrderKeys | None
     accession_taken: bool
+    ruling: Ruling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,10 @@ class Unmatched:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a study: its state, why, what to warn of, and the order that it matched."""
+    """What becomes of a study: its state, why, what to warn of, the order that it matched, what is corrected."""
 
     state: str
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
     order_accession: str
+    correction: Correction | None = None

@@ -16,6 +16,7 @@ from functools import singledispatch
 from typing import Any
 
 from simulator.events import (
+    ActFound,
     AssociationAccepted,
     AssociationFailed,
     AssociationRejected,
@@ -44,6 +45,7 @@ from simulator.events import (
     OrderAcknowledged,
     OrderFailed,
     OrderReceived,
+    ReconcileAnswered,
     StoreAnswered,
     StoreFailed,
     StudyChanged,
@@ -351,6 +353,22 @@ def _(event: CommitmentUndelivered, names: _Names) -> str:
     end = "abandoned after" if event.abandoned else "not delivered at"
     what = f"commitment report to {event.calling_ae_title} {end} attempt {event.attempt}"
     return f"{what}: {event.problem}, {_transaction(event)}"
+
+
+@_single.register
+def _(event: ReconcileAnswered, names: _Names) -> str:
+    what = f"bound to order {event.accession_number}" if event.accession_number else "rejected"
+    study = names.study(event.study_instance_uid)
+    if event.answer == "done":
+        return f"{study} {what} by the operator"
+    return f"{study} not {what}: {event.answer}, {event.words}"
+
+
+@_single.register
+def _(event: ActFound, names: _Names) -> str:
+    about = f" {names.study(event.study_instance_uid)}" if event.study_instance_uid else ""
+    broken = "" if event.intact else "; the chain of the log is broken here"
+    return f"entry {event.number} of the gateway's audit log: {event.act}{about}, by {event.who}{broken}"
 
 
 @_single.register

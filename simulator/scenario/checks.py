@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from simulator.events import (
+    ActFound,
     AssociationAccepted,
     AssociationFailed,
     AssociationRejected,
@@ -33,6 +34,7 @@ from simulator.events import (
     InstanceStored,
     OrderAcknowledged,
     OrderFailed,
+    ReconcileAnswered,
     StoreAnswered,
     StoreFailed,
     StudyChanged,
@@ -52,6 +54,9 @@ from simulator.scenario.model import (
 Verdict = Literal["error", "fail", "inconclusive", "waived", "not-applicable", "pass"]
 VERDICTS: tuple[Verdict, ...] = ("error", "fail", "inconclusive", "waived", "not-applicable", "pass")
 """All verdicts, worst first."""
+
+
+_KEYS = ("accession", "hkid", "name", "birth-date", "sex")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,12 @@ class _Judge:
             yield from self._association(name, association)
         for name, commitment in wire.commitments.items():
             yield from self._commitment(name, commitment)
+        if self._case.then.operator.answers is not None:
+            yield self._operator(self._case.then.operator.answers)
         for name, study in gateway.studies.items():
             yield from self._study(name, study)
+        if gateway.audit is not None:
+            yield self._audit(gateway.audit)
         yield from self._refusals()
         for name, arrival in downstream.studies.items():
             yield from self._arrival(name, arrival)
@@ -223,6 +232,15 @@ class _Judge:
             else ""
         )
 
+    # --- operator ------------------------------------------------------------------------------------
+
+    def _operator(self, expected: tuple[str, ...]) -> Finding:
+        answers = self._history.of(ReconcileAnswered)
+        told = [f"{answer.answer} ({answer.words})" if answer.words else answer.answer for answer in answers]
+        because = f"the gateway answered the operator: {'; '.join(told) or 'never'}"
+        observed = [answer.answer for answer in answers]
+        return _finding("operator.answers", list(expected), observed, because, self._gateway_tells)
+
     # --- gateway -------------------------------------------------------------------------------------
 
     def _study(self, name: str, expected: StudyExpectation) -> Iterator[Finding]:
@@ -238,6 +256,8 @@ class _Judge:
             "refused": lambda: _distinct(self._history.of(InstanceRefused), uid),
             "files": lambda: _distinct(self._history.of(FileFound), uid),
             "held": lambda: self._held(name),
+            "originals": lambda: self._originals(uid),
+            "acts": lambda: [act.act for act in self._history.of(ActFound) if act.study_instance_uid == uid],
         }
         for key, value in expected.model_dump(mode="json", exclude_none=True).items():
             observed = seen[key]()
@@ -273,6 +293,21 @@ class _Judge:
         sent = {e.sop_instance_uid: e.data_set_digest for e in self._history.of(StoreAnswered)}
         files = {(e.sop_instance_uid, e.data_set_digest) for e in self._history.of(FileFound)}
         return sum((uid, sent.get(uid)) in files for uid in committed)
+
+    def _originals(self, uid: str) -> str:
+        """Tell whether every file of the study holds, byte for byte, what was sent of its instance."""
+        sent = {e.sop_instance_uid: e.data_set_digest for e in self._history.of(StoreAnswered)}
+        mine = [file for file in self._history.of(FileFound) if file.study_instance_uid == uid]
+        changed = [file for file in mine if sent.get(file.sop_instance_uid) != file.data_set_digest]
+        return "no file" if not mine else "changed" if changed else "identical"
+
+    def _audit(self, expected: str) -> Finding:
+        entries = self._history.of(ActFound)
+        broken = [entry.number for entry in entries if not entry.intact]
+        observed = "no entry" if not entries else "broken" if broken else "intact"
+        because = f"the audit log in the gateway's folder has {len(entries)} entries"
+        because += f"; entry {broken[0]} does not follow upon the one before it" if broken else ""
+        return _finding("gateway.audit", expected, observed, because, self._gateway_tells)
 
     def _process(self) -> Iterator[Finding]:
         """A gateway process that was started must also end cleanly, whatever the file says, and each time.
@@ -315,8 +350,47 @@ class _Judge:
             because += f"; changed: {_listed(changed, sent)}" if changed else ""
             yield _finding(f"{where}.{key}", wanted, observed, because)
 
+        if expected.keys is not None:
+            yield self._keys_that_arrived(name, expected.keys, arrived, sent)
+        if expected.original_attributes is not None:
+            yield _kept(f"{where}.original_attributes", expected.original_attributes, arrived, sent)
+
+    def _keys_that_arrived(
+        self, name: str, expected: str, arrived: list[InstanceReceived], sent: dict[str, StoreAnswered]
+    ) -> Finding:
+        """Tell whose keys the instances carry: the study's own as they were sent, an order's, or nobody's."""
+        owners = {_owner(event, sent.get(event.sop_instance_uid), self._plan.order_keys, expected) for event in arrived}
+        observed = "nothing arrived" if not arrived else " and ".join(sorted(owners))
+        because = (
+            f"accession number and major keys of what arrived of {_called('study', name)} are those of: {observed}"
+        )
+        return _finding(f"downstream.studies.{name}.keys", expected, observed, because)
+
     def _uid(self, name: str) -> str:
         return self._plan.studies[name]
+
+
+def _owner(
+    event: InstanceReceived, sent: StoreAnswered | None, orders: Mapping[str, Mapping[str, str]], expected: str
+) -> str:
+    """Return whose keys an instance carries; of several that are alike, the one that is expected."""
+    owners = [name for name, keys in orders.items() if keys and keys == event.keys]
+    owners += ["study"] if sent is not None and sent.keys == event.keys else []
+    return expected if expected in owners else next(iter(owners), "nobody")
+
+
+def _kept(
+    check: str, expected: tuple[str, ...], arrived: list[InstanceReceived], sent: dict[str, StoreAnswered]
+) -> Finding:
+    """Tell which keys every instance keeps as they were sent; one that keeps something else is told as altered."""
+    observed: list[str] = []
+    for key in _KEYS:
+        kept = [event.original.get(key) for event in arrived]
+        was = [sent[e.sop_instance_uid].keys.get(key) if e.sop_instance_uid in sent else None for e in arrived]
+        if any(each is not None for each in kept):
+            observed.append(key if kept == was else f"{key} altered")
+    because = f"Original Attributes Sequence of {len(arrived)} instances keeps: {', '.join(observed) or 'nothing'}"
+    return _finding(check, list(expected), observed if arrived else None, because)
 
 
 def _differs(arrived: InstanceReceived, sent: StoreAnswered | None, field: str) -> bool:

@@ -13,7 +13,7 @@ from simulator import resources, strict_yaml
 from simulator.errors import LoadError, Problem, UsageError
 from simulator.rules import sop_classes
 from simulator.scenario import requirements
-from simulator.scenario.model import Case, Ending, Scenario, SeriesSpec, Story
+from simulator.scenario.model import Case, Ending, Scenario, SeriesSpec, Step, Story
 from simulator.site import Site, merged
 from simulator.strict_yaml import Path_, nearest
 from simulator.synthesis import compression
@@ -166,21 +166,34 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
     for where in ("wire", "gateway", "downstream"):
         for study in getattr(case.then, where).studies:
             yield ("then", where, "studies", study), study, studies, "study"
+    for study, arrival in case.then.downstream.studies.items():
+        if arrival.keys is not None:
+            yield ("then", "downstream", "studies", study, "keys"), arrival.keys, orders | {"study"}, "order"
 
 
 def _names_in_steps(case: Case, orders: set[str], studies: set[str]) -> Iterator[tuple[Path_, str, set[str], str]]:
     for number, step in enumerate(case.when):
-        if step.send_order is not None:
-            yield ("when", number, "send_order"), step.send_order, orders, "order"
-        if step.store is not None:
-            yield ("when", number, "store"), step.store, studies, "study"
-        if step.wait is not None:
-            yield ("when", number, "wait", "study"), step.wait.study, studies, "study"
-        if step.commit is not None:
-            yield ("when", number, "commit", "study"), step.commit.study, studies, "study"
+        yield from _names_in_step(("when", number), step, orders, studies)
     for path, ending in _endings(case):
         if ending.storing is not None:
             yield (*path, "storing"), ending.storing, studies, "study"
+
+
+def _names_in_step(
+    path: Path_, step: Step, orders: set[str], studies: set[str]
+) -> Iterator[tuple[Path_, str, set[str], str]]:
+    if step.send_order is not None:
+        yield (*path, "send_order"), step.send_order, orders, "order"
+    if step.store is not None:
+        yield (*path, "store"), step.store, studies, "study"
+    if step.wait is not None:
+        yield (*path, "wait", "study"), step.wait.study, studies, "study"
+    if step.commit is not None:
+        yield (*path, "commit", "study"), step.commit.study, studies, "study"
+    if step.reconcile is not None:
+        yield (*path, "reconcile", "study"), step.reconcile.study, studies, "study"
+    if step.reconcile is not None and step.reconcile.order is not None:
+        yield (*path, "reconcile", "order"), step.reconcile.order, orders, "order"
 
 
 def _endings(case: Case) -> Iterator[tuple[Path_, Ending]]:
@@ -271,6 +284,11 @@ def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies
         instances = sum(series.instances for series in spec.series) if spec else 0
         if spec and ending.after is not None and ending.after > instances:
             yield _problem(file, origins, (*path, "after"), f"the study has {instances} instances")
+    answers = case.then.operator.answers
+    rulings = sum(step.reconcile is not None for step in case.when)
+    if answers is not None and len(answers) != rulings:
+        message = f"{len(answers)} answers are expected, and {rulings} steps reconcile"
+        yield _problem(file, origins, ("then", "operator", "answers"), message)
     for order in set(case.then.wire.orders) & orders - sent:
         yield _problem(file, origins, ("then", "wire", "orders", order), f"no step sends order {order!r}")
     asked = {step.associate.name for step in case.when if step.associate}

@@ -151,6 +151,20 @@ class Ending(Strict):
         return self
 
 
+class Reconcile(Strict):
+    """What an operator rules about an unmatched study: it belongs to this order, or to none and is rejected."""
+
+    study: Name
+    order: Name | None = None
+    reject: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _is_one_ruling(self) -> Reconcile:
+        if (self.order is None) == (self.reject is None):
+            raise ValueError("a study is bound to an order or rejected: give order, or reject: true")
+        return self
+
+
 class Step(Strict):
     """One thing to do; exactly one key."""
 
@@ -169,6 +183,7 @@ class Step(Strict):
     take_reports: Literal["modality"] | None = Field(
         default=None, description="The modality starts to listen for commitment reports."
     )
+    reconcile: Reconcile | None = Field(default=None, description="The operator rules about an unmatched study.")
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Step:
@@ -248,6 +263,23 @@ class WireExpectation(Strict):
     commitments: dict[Name, CommitmentExpectation] = Field(default_factory=dict)
 
 
+Answer = Literal[
+    "done",
+    "study.not-found",
+    "study.not-unmatched",
+    "order.not-found",
+    "order.cancelled",
+    "order.taken",
+    "order.unusable",
+]
+
+
+class OperatorExpectation(Strict):
+    """What the operator sees: how each `reconcile` of the story was answered, in order."""
+
+    answers: tuple[Answer, ...] | None = None
+
+
 class StudyExpectation(Strict):
     """What is seen in the gateway of a study when all is over."""
 
@@ -261,6 +293,12 @@ class StudyExpectation(Strict):
     held: int | None = Field(
         default=None, ge=0, description="Committed instances whose file lies there with the content that was sent."
     )
+    originals: Literal["identical"] | None = Field(
+        default=None, description="The data sets in those files are byte for byte what the modality sent."
+    )
+    acts: tuple[str, ...] | None = Field(
+        default=None, description="What its audit log says was done about the study, in order."
+    )
 
 
 class GatewayExpectation(Strict):
@@ -273,6 +311,9 @@ class GatewayExpectation(Strict):
     broken: dict[str, int] | None = Field(
         default=None, description="How many connections it says it broke off, by the id of the problem."
     )
+    audit: Literal["intact"] | None = Field(
+        default=None, description="Its audit log, read apart from it, is a whole chain."
+    )
 
 
 class ArrivalExpectation(Strict):
@@ -284,6 +325,12 @@ class ArrivalExpectation(Strict):
         default=None, description="Pixel Data of all that arrived is byte for byte what the modality sent."
     )
     transfer_syntax: Literal["identical"] | None = None
+    keys: Name | None = Field(
+        default=None, description="Whose accession number and major keys arrived: an order's by its name, or `study`."
+    )
+    original_attributes: tuple[Literal["accession", "hkid", "name", "birth-date", "sex"], ...] | None = Field(
+        default=None, description="Keys whose values, as sent, stand in the last item of Original Attributes Sequence."
+    )
 
 
 class DownstreamExpectation(Strict):
@@ -296,6 +343,7 @@ class Then(Strict):
     """What must be seen: on the wire, in the gateway, downstream. Each leaf is one check."""
 
     wire: WireExpectation = WireExpectation()
+    operator: OperatorExpectation = OperatorExpectation()
     gateway: GatewayExpectation = GatewayExpectation()
     downstream: DownstreamExpectation = DownstreamExpectation()
 

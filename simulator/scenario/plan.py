@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from simulator.events import CasePlanned
 from simulator.rules import sop_classes
@@ -14,7 +14,7 @@ from simulator.synthesis.lies import LIES
 from simulator.synthesis.orders import Order
 from simulator.synthesis.studies import Study
 from simulator.synthesis.uids import uid
-from simulator.wire import hl7_messages
+from simulator.wire import hl7_messages, key_digests
 from simulator.wire.association import Outgoing
 from simulator.wire.commitment import PUSH_MODEL_INSTANCE, REQUEST_ACTION, Reference, Request
 from simulator.wire.hl7_messages import OrderMessage
@@ -30,6 +30,7 @@ class PlannedOrder:
     accession_number: str
     control_id: str
     message: bytes
+    key_digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Plan:
             studies={name: study.study_instance_uid for name, study in self.studies.items()},
             instances={name: len(study) for name, study in self.studies.items()},
             orders={name: order.control_id for name, order in self.orders.items()},
+            order_keys={name: order.key_digests for name, order in self.orders.items()},
         )
 
 
@@ -167,7 +169,15 @@ def order_message(order: Order, message_type: str) -> PlannedOrder:
         patient_birth_date=order.person.birth_date,
         patient_sex=order.person.sex,
     )
-    return PlannedOrder(order.accession_number, control_id, hl7_messages.build_order(message, order.ordered_at))
+    keys = {
+        "accession": order.accession_number,
+        "hkid": order.person.hkid,
+        "name": order.person.name,
+        "birth-date": order.person.birth_date,
+        "sex": order.person.sex,
+    }
+    raw = hl7_messages.build_order(message, order.ordered_at)
+    return PlannedOrder(order.accession_number, control_id, raw, key_digests.of_texts(keys))
 
 
 def _commitment(plan: Plan, number: int, step: Commit) -> PlannedCommitment:

@@ -18,6 +18,7 @@ from typing import Any
 
 from simulator.actors.commitment import Reports
 from simulator.actors.modality import Modality
+from simulator.actors.operator import Operator
 from simulator.actors.order_placer import OrderPlacer
 from simulator.actors.remote_scp import RemoteSCP
 from simulator.errors import NotDicom, SimulatorError
@@ -39,7 +40,7 @@ from simulator.events import (
     WaitEnded,
 )
 from simulator.rules import transfer_syntaxes
-from simulator.scenario import gateway_process
+from simulator.scenario import audit_trail, gateway_process
 from simulator.scenario.checks import Finding, Verdict, check, worst
 from simulator.scenario.gateway_process import GatewayProcess
 from simulator.scenario.history import History, Recorder
@@ -49,6 +50,7 @@ from simulator.scenario.model import (
     Case,
     Commit,
     Ending,
+    Reconcile,
     Scenario,
     Step,
     Wait,
@@ -69,6 +71,7 @@ THUMBNAIL = 128
 
 MODALITY = "MODALITY1"
 REMOTE = "REMOTE1"
+OPERATOR = "OPERATOR1"
 _LOOPBACK = "127.0.0.1"
 
 
@@ -197,6 +200,8 @@ class _Stage:
         self._reports.stop()
         for found in _files(self._gateway.data):
             self._recorder.observe(found)
+        for act in audit_trail.found(self._gateway.data):
+            self._recorder.observe(act)
         shutil.rmtree(self._gateway.data, ignore_errors=True)
 
     def perform(self) -> None:
@@ -231,6 +236,8 @@ class _Stage:
             self._end_and_start(step.ending, self._gateway.stop if step.restart is not None else self._gateway.kill)
         elif step.associate is not None:
             self._associate(step.associate)
+        elif step.reconcile is not None:
+            self._reconcile(step.reconcile)
 
     def _commit(self, number: int, step: Commit) -> None:
         if step.listener == "up":
@@ -301,6 +308,12 @@ class _Stage:
         order = self._plan.orders[name]
         placer = OrderPlacer(_LOOPBACK, self._started.hl7_port, self._recorder.observe)
         placer.send(order.message, order.accession_number, order.control_id)
+
+    def _reconcile(self, ruling: Reconcile) -> None:
+        assert self._started is not None
+        number = self._plan.orders[ruling.order].accession_number if ruling.order else ""
+        desk = Operator(OPERATOR, self._started.http_url, self._recorder.observe)
+        desk.reconcile(self._plan.studies[ruling.study].study_instance_uid, number)
 
     def _is_settled(self) -> bool:
         """Tell whether everything that is expected of states and counts was seen."""

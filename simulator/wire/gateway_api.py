@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
-from simulator.errors import HarnessError, PeerUnreachable
+from simulator.errors import ActRefused, HarnessError, PeerUnreachable
 
 _TIME_OUT = httpx.Timeout(10.0)
 
@@ -31,6 +32,36 @@ class GatewayApi:
             raise HarnessError(f"{self._url} is no gateway of this simulator: {error}") from error
         if not isinstance(document, dict) or "studies" not in document:
             raise HarnessError(f"{self._url} is no gateway of this simulator: its answer has no studies")
+        return document
+
+    def candidates(self, study_instance_uid: str, order: str = "") -> dict[str, Any]:
+        """Return `GET /studies/{uid}/candidates`: what differs between a study and the orders it may belong to.
+
+        Raises `ActRefused` when there is no such study or order, and as `status` does.
+        """
+        path = f"studies/{quote(study_instance_uid, safe='')}/candidates"
+        return self._exchange("GET", path, params={"order": order} if order else {})
+
+    def reconcile(self, study_instance_uid: str, ruling: dict[str, Any]) -> None:
+        """Do `POST /studies/{uid}/reconcile`. Raises `ActRefused` with the reason, and as `status` does."""
+        self._exchange("POST", f"studies/{quote(study_instance_uid, safe='')}/reconcile", json=ruling)
+
+    def audit(self) -> dict[str, Any]:
+        """Return `GET /audit`: the audit log, and whether it is whole. Raises as `status` does."""
+        return self._exchange("GET", "audit")
+
+    def _exchange(self, method: str, path: str, **content: Any) -> dict[str, Any]:
+        try:
+            answer = httpx.request(method, f"{self._url}/{path}", timeout=_TIME_OUT, trust_env=False, **content)
+            document = answer.json()
+        except httpx.TransportError as error:
+            raise PeerUnreachable(f"no gateway answers at {self._url} ({error})") from error
+        except (httpx.InvalidURL, ValueError) as error:
+            raise HarnessError(f"{self._url} is no gateway of this simulator: {error}") from error
+        if answer.is_error and isinstance(document, dict) and "code" in document:
+            raise ActRefused(str(document.get("error", "")), str(document["code"]))
+        if answer.is_error or not isinstance(document, dict):
+            raise HarnessError(f"{self._url} is no gateway of this simulator: /{path} is answered {answer.status_code}")
         return document
 
     def events(self, after: int = 0) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,10 @@ NOTHING_RAN = 2
 SITE_MISTAKES = [
     ("gateway: {dicom_prot: 11112}\n", ":1:11: unknown key 'dicom_prot' (did you mean 'dicom_port'?)"),
     ("gateway:\n  dicom_port: 70000\n", ":2:3: gateway.dicom_port: input should be less than or equal to 65535"),
-    ("unmatched: holt\n", ":1:1: unmatched: input should be 'hold' or 'reject'; found 'holt' (did you mean 'hold'?)"),
+    (
+        "unmatched: holt\n",
+        ":1:1: unmatched: input should be 'hold', 'reject' or 'correct'; found 'holt' (did you mean 'hold'?)",
+    ),
     ("gateway:\n  host: 0.0.0.0\n", "must name its callers"),
     ("gateway: {ae_title: SEVENTEEN_LETTERS}\n", ":1:11: gateway.ae_title: an AE title is 1 to 16 printable ASCII"),
     ("accession:\n  check_digit: mod-12\n", ":2:3: accession.check_digit: no such check digit; known: "),

@@ -63,6 +63,36 @@ def test_a_good_story_loads(tmp_path: Path) -> None:
         ("- store: study", "- send: order", "story.yaml:10:5: unknown key 'send' (did you mean 'send_order'?)"),
         ("      study: {state", "      other: {state", "story.yaml:14:7: no study 'other' (known: study)"),
         ("{order: order}", "{order: ordre}", "story.yaml:7:21: no order 'ordre' (did you mean 'order'?)"),
+        (
+            "- store: study",
+            "- store: study\n  - reconcile: {study: stud, order: order}",
+            "story.yaml:11:17: no study 'stud' (did you mean 'study'?)",
+        ),
+        (
+            "- store: study",
+            "- store: study\n  - reconcile: {study: study, order: ordr}",
+            "story.yaml:11:31: no order 'ordr' (did you mean 'order'?)",
+        ),
+        (
+            "- store: study",
+            "- store: study\n  - reconcile: {study: study}",
+            "story.yaml:11:5: when.2.reconcile: a study is bound to an order or rejected: give order, or reject: true",
+        ),
+        (
+            "- store: study",
+            "- store: study\n  - reconcile: {study: study, order: order, reject: true}",
+            "story.yaml:11:5: when.2.reconcile: a study is bound to an order or rejected: give order, or reject: true",
+        ),
+        (
+            "then:",
+            "then:\n  operator: {answers: [done]}",
+            "story.yaml:12:14: 1 answers are expected, and 0 steps reconcile",
+        ),
+        (
+            "then:",
+            "then:\n  downstream: {studies: {study: {keys: ordre}}}",
+            "story.yaml:12:34: no order 'ordre' (did you mean 'order'?)",
+        ),
         ("[MAT-1]", "[MAT-11]", "story.yaml:4:12: no requirement 'MAT-11' (did you mean 'MAT-1'?)"),
         ("scenario: story", "scenario: tale", "story.yaml:1:1: the file of scenario 'tale' must be named so"),
         ("title: A story", "title: A story\ntitle: B", 'story.yaml:3:1: found duplicate key "title" with value "B"'),
@@ -79,7 +109,7 @@ def test_a_good_story_loads(tmp_path: Path) -> None:
         (
             "given:\n",
             "given:\n  site: {unmatched: drop}\n",
-            "story.yaml:6:10: unmatched: input should be 'hold' or 'reject'; found 'drop'",
+            "story.yaml:6:10: unmatched: input should be 'hold', 'reject' or 'correct'; found 'drop'",
         ),
         (
             "given:\n",
