@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, Literal
 
 from simulator.gateway import audit, correction, pipeline
-from simulator.gateway.acts import Ruling
+from simulator.gateway.acts import Correction, Ruling
 from simulator.gateway.audit import Act
 from simulator.gateway.index import Index, StudyRow
 from simulator.gateway.steps import Inspected, Verdict
@@ -45,9 +45,14 @@ def ruled(study: Inspected, index: Index) -> Inspected:
     )
 
 
-def policy_act(study: Inspected, verdict: Verdict, site: Site) -> Act | None:
-    """Return the act of a decision that corrects a study by the site's policy; None for any other decision."""
+def policy_act(study: Inspected, verdict: Verdict, held: Correction | None, site: Site) -> Act | None:
+    """Return the act of a decision that corrects a study by the site's policy; None for any other decision.
+
+    held: how it is corrected already. A decision that is taken again, as after a restart, is no new act.
+    """
     if verdict.correction is None or study.ruling is not None:
+        return None
+    if held is not None and held.order == verdict.correction.order:
         return None
     order = verdict.correction.order
     before, after = audit.changes(study.keys[0], StudyKeys(order.accession_number, order.keys), site.logs.mask)

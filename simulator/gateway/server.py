@@ -201,7 +201,8 @@ class Gateway:
         with self._taking:
             study = reconciliation.ruled(pipeline.inspect(study_instance_uid, self.index), self.index)
             verdict = self.policy(pipeline.match(study, self.site))
-            self._change(study_instance_uid, verdict, act=reconciliation.policy_act(study, verdict, self.site))
+            held = self.index.correction(study_instance_uid)
+            self._change(study_instance_uid, verdict, act=reconciliation.policy_act(study, verdict, held, self.site))
         if verdict.state == "matched":
             self._send_on(study_instance_uid)
 

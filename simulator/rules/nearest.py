@@ -16,14 +16,16 @@ from simulator.rules.matching import OrderKeys, StudyKeys
 _FARTHEST = 3
 _SIMILAR = 0.8
 _MOST = 5
+_LONGEST_NAME = 64  # of a component group (PS3.5 6.2)
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """An order that the study may belong to.
 
-    distance: edits (insert, delete, replace) between the accession numbers. agreeing: stems of the major keys
-    that agree (`identity.STEMS`). similarity: of the names, 0 to 1. because: ids of why it is suggested.
+    distance: edits (insert, delete, replace) between the accession numbers, 4 when there are more. agreeing: stems of
+    the major keys that agree (`identity.STEMS`). similarity: of the names, 0.8 to 1, or 0 when it is less. because:
+    ids of why it is suggested.
     """
 
     order: OrderKeys
@@ -35,13 +37,19 @@ class Suggestion:
 
 def suggestions(study: StudyKeys, orders: Iterable[OrderKeys], most: int = _MOST) -> tuple[Suggestion, ...]:
     """Return at most `most` orders that may be the study's; cancelled ones last."""
-    found = [each for order in orders if (each := _suggestion(study, order)).because]
+    names = _Names(identity.canonical_name(study.keys.name))
+    found = [each for order in orders if (each := _suggestion(study, order, names)).because]
     found.sort(key=lambda s: (s.order.cancelled, -len(s.agreeing), s.distance, -s.similarity, s.order.accession_number))
     return tuple(found[:most])
 
 
-def edit_distance(one: str, other: str) -> int:
-    """Return how many characters must be inserted, deleted or replaced to make `one` into `other` (Levenshtein)."""
+def edit_distance(one: str, other: str, most: int) -> int:
+    """Return how many characters must be inserted, deleted or replaced to make `one` into `other` (Levenshtein).
+
+    `most` + 1 when they are more than `most`.
+    """
+    if abs(len(one) - len(other)) > most:
+        return most + 1
     row = list(range(len(other) + 1))
     for number, letter in enumerate(one, start=1):
         diagonal, row[0] = row[0], number
@@ -50,21 +58,22 @@ def edit_distance(one: str, other: str) -> int:
                 row[column],
                 min(row[column] + 1, row[column - 1] + 1, diagonal + (letter != against)),
             )
-    return row[-1]
+        if min(row) > most:  # it never shrinks from one row to the next
+            return most + 1
+    return min(row[-1], most + 1)
 
 
-def _suggestion(study: StudyKeys, order: OrderKeys) -> Suggestion:
+def _suggestion(study: StudyKeys, order: OrderKeys, names: _Names) -> Suggestion:
     number = accession.canonical(study.accession_number)
     ordered = accession.canonical(order.accession_number)
-    distance = edit_distance(number.upper()[:64], ordered)
+    distance = edit_distance(number.upper(), ordered, _FARTHEST)
     different = {reason.partition(".")[0] for reason in identity.compare(study.keys, order.keys)}
-    names = identity.canonical_name(study.keys.name), identity.canonical_name(order.keys.name)
-    similarity = _similarity(*names)
+    similarity = names.similarity(identity.canonical_name(order.keys.name))
     because = {
         "accession.exact": number == ordered,
         "accession.near": bool(number) and number != ordered and distance <= _FARTHEST,
         "hkid.same": bool(hkid.canonical(study.keys.hkid)) and "hkid" not in different,
-        "name.similar": bool(names[0]) and similarity >= _SIMILAR,
+        "name.similar": similarity >= _SIMILAR,
     }
     return Suggestion(
         order=order,
@@ -75,14 +84,30 @@ def _suggestion(study: StudyKeys, order: OrderKeys) -> Suggestion:
     )
 
 
-def _similarity(one: str, other: str) -> float:
-    """Return how alike two names are; the order of their parts does not count, which forms often confuse."""
-    return max(_ratio(one, other), _ratio(_sorted(one), _sorted(other)))
+class _Names:
+    """Compares one name with many; the order of the parts of a name does not count, which forms often confuse."""
+
+    def __init__(self, name: str) -> None:
+        self._straight = SequenceMatcher(None, "", name[:_LONGEST_NAME], autojunk=False)
+        self._sorted = SequenceMatcher(None, "", _sorted(name[:_LONGEST_NAME]), autojunk=False)
+        self._is_empty = not name
+
+    def similarity(self, other: str) -> float:
+        """Return how alike they are, `_SIMILAR` to 1, or 0 when it is less."""
+        if self._is_empty:
+            return 0.0
+        straight = _ratio(self._straight, other[:_LONGEST_NAME])
+        return max(straight, _ratio(self._sorted, _sorted(other[:_LONGEST_NAME])))
 
 
 def _sorted(name: str) -> str:
     return " ".join(sorted(name.replace("^", " ").split()))
 
 
-def _ratio(one: str, other: str) -> float:
-    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+def _ratio(matcher: SequenceMatcher[str], other: str) -> float:
+    matcher.set_seq1(other)
+    # The first two are upper bounds, and quick.
+    if matcher.real_quick_ratio() < _SIMILAR or matcher.quick_ratio() < _SIMILAR:
+        return 0.0
+    ratio = matcher.ratio()
+    return ratio if ratio >= _SIMILAR else 0.0

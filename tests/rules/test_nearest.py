@@ -37,16 +37,21 @@ def suggested(study: StudyKeys, *orders: OrderKeys) -> list[tuple[str, tuple[str
     ],
 )
 def test_the_edit_distance_counts_inserts_deletes_and_replacements(one: str, other: str, distance: int) -> None:
-    assert edit_distance(one, other) == distance
+    assert edit_distance(one, other, 5) == distance
+    assert edit_distance(one, other, 1) == min(distance, 2)
 
 
 @steady
 @given(st.text("AB1", max_size=8), st.text("AB1", max_size=8), st.text("AB1", max_size=8))
 def test_the_edit_distance_is_a_distance(one: str, two: str, three: str) -> None:
-    assert edit_distance(one, two) == edit_distance(two, one)
-    assert (edit_distance(one, two) == 0) == (one == two)
-    assert edit_distance(one, three) <= edit_distance(one, two) + edit_distance(two, three)
-    assert abs(len(one) - len(two)) <= edit_distance(one, two) <= max(len(one), len(two))
+    def distance(a: str, b: str) -> int:
+        return edit_distance(a, b, 8)
+
+    assert distance(one, two) == distance(two, one)
+    assert (distance(one, two) == 0) == (one == two)
+    assert distance(one, three) <= distance(one, two) + distance(two, three)
+    assert abs(len(one) - len(two)) <= distance(one, two) <= max(len(one), len(two))
+    assert edit_distance(one, two, 3) == min(distance(one, two), 4)
 
 
 @pytest.mark.parametrize(
