@@ -7,12 +7,14 @@
 | `GET /orders`                 | every order's accession number                                                |
 | `GET /events?after=N`         | events behind number N, as a JSON array                                       |
 | `GET /events/stream?after=N`  | the same as JSON lines that go on until the gateway stops                     |
+| `GET /destinations`           | every destination with what waits for it, what failed, and why                |
+| `POST /forward`               | queues a study, series or instance for a destination (`by_hand`)              |
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -25,8 +27,11 @@ from simulator.gateway import status
 from simulator.gateway.index import Index
 
 
-def application(index: Index) -> Starlette:
-    """Return the API over an index. It answers to loopback names alone, whatever address a browser resolves."""
+def application(index: Index, further: Sequence[Route] = ()) -> Starlette:
+    """Return the API over an index, with `further` routes of other modules.
+
+    It answers to loopback names alone, whatever address a browser resolves.
+    """
 
     def studies(_: Request) -> Response:
         return JSONResponse(status.status(index).model_dump(mode="json"))
@@ -60,6 +65,7 @@ def application(index: Index) -> Starlette:
             Route("/orders", orders),
             Route("/events", events),
             Route("/events/stream", stream),
+            *further,
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
     )

@@ -1,5 +1,7 @@
 """The gateway's index in SQLite: instances, studies, orders, deliveries, and every event in its order.
 
+What is still to be sent stands in `dispatch`, see `forward_queue`.
+
 One connection behind a lock; write-ahead logging, so that a committed row survives a killed process. Each
 change and the event that tells of it are one transaction: nothing happens that the history does not say.
 """
@@ -21,7 +23,7 @@ from simulator.events import Event, to_record
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys, StudyKeys
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE instance (
     sop_instance_uid TEXT PRIMARY KEY,
@@ -63,6 +65,24 @@ CREATE TABLE delivery (
     status TEXT NOT NULL,
     PRIMARY KEY (sop_instance_uid, destination)
 ) STRICT;
+CREATE TABLE dispatch (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    destination TEXT NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    series_instance_uid TEXT NOT NULL,
+    sop_instance_uid TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    due REAL NOT NULL,
+    problem TEXT NOT NULL,
+    UNIQUE (destination, study_instance_uid, series_instance_uid, sop_instance_uid)
+) STRICT;
+CREATE INDEX dispatch_study ON dispatch (study_instance_uid);
+CREATE TABLE dispatch_instance (
+    dispatch INTEGER NOT NULL,
+    sop_instance_uid TEXT NOT NULL,
+    PRIMARY KEY (dispatch, sop_instance_uid)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE event (sequence INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL) STRICT;
 """
 
@@ -290,6 +310,18 @@ class Index:
         finally:
             with self._lock:
                 self._followers.discard(follower)
+
+    # --- for the modules that keep tables of their own here ------------------------------------------
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return what a query finds."""
+        return self._rows(query, *values)
+
+    @contextmanager
+    def transaction(self, events: Iterable[Event]) -> Iterator[sqlite3.Connection]:
+        """Change tables together with the events that tell of it: all of it happens, or nothing."""
+        with self._transaction(events):
+            yield self._db
 
     # --- inside --------------------------------------------------------------------------------------
 

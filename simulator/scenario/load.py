@@ -163,6 +163,17 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
     for where in ("wire", "gateway", "downstream"):
         for study in getattr(case.then, where).studies:
             yield ("then", where, "studies", study), study, studies, "study"
+    for name, expected in case.then.gateway.studies.items():
+        for remote in expected.destinations:
+            yield ("then", "gateway", "studies", name, "destinations", remote), remote, _remotes(case), "remote"
+    for remote, there in case.then.downstream.remotes.items():
+        yield ("then", "downstream", "remotes", remote), remote, _remotes(case), "remote"
+        for study in there.studies:
+            yield ("then", "downstream", "remotes", remote, "studies", study), study, studies, "study"
+
+
+def _remotes(case: Case) -> set[str]:
+    return set(case.given.remotes) or {"remote1"}
 
 
 def _names_in_steps(case: Case, orders: set[str], studies: set[str]) -> Iterator[tuple[Path_, str, set[str], str]]:
@@ -173,6 +184,11 @@ def _names_in_steps(case: Case, orders: set[str], studies: set[str]) -> Iterator
             yield ("when", number, "store"), step.store, studies, "study"
         if step.wait is not None:
             yield ("when", number, "wait", "study"), step.wait.study, studies, "study"
+        if step.forward is not None:
+            yield ("when", number, "forward", "study"), step.forward.study, studies, "study"
+            yield ("when", number, "forward", "to"), step.forward.to, _remotes(case), "remote"
+        if step.start_remote is not None:
+            yield ("when", number, "start_remote"), step.start_remote, _remotes(case), "remote"
     for path, ending in _endings(case):
         if ending.storing is not None:
             yield (*path, "storing"), ending.storing, studies, "study"
@@ -254,6 +270,30 @@ def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies
     for where in ("wire", "gateway", "downstream"):
         for study in set(getattr(case.then, where).studies) & studies - stored:
             yield _problem(file, origins, ("then", where, "studies", study), f"no step stores study {study!r}")
+    for remote, there in case.then.downstream.remotes.items():
+        for study in set(there.studies) & studies - stored:
+            path = ("then", "downstream", "remotes", remote, "studies", study)
+            yield _problem(file, origins, path, f"no step stores study {study!r}")
+    yield from _never_there(case, origins, file)
+
+
+def _never_there(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
+    """Yield what is counted beyond what there is, and remote SCPs that are started where they listen already."""
+    for number, step in enumerate(case.when):
+        down = {name for name, spec in case.given.remotes.items() if spec.starts == "down"}
+        started = [earlier.start_remote for earlier in case.when[:number]]
+        name = step.start_remote
+        if name in _remotes(case) and (name not in down or name in started):
+            yield _problem(file, origins, ("when", number, "start_remote"), f"remote {name!r} listens already")
+        if step.forward is None or step.forward.study not in case.given.studies:
+            continue
+        series = case.given.studies[step.forward.study].series
+        chosen, path = step.forward.series or 1, ("when", number, "forward")
+        if chosen > len(series):
+            yield _problem(file, origins, (*path, "series"), f"the study has {len(series)} series")
+        elif (step.forward.instance or 1) > series[chosen - 1].instances:
+            message = f"series {chosen} has {series[chosen - 1].instances} instances"
+            yield _problem(file, origins, (*path, "instance"), message)
 
 
 def _leaves(content: Any) -> bool:

@@ -11,20 +11,22 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simulator.actors.modality import Modality
 from simulator.actors.order_placer import OrderPlacer
-from simulator.actors.remote_scp import RemoteSCP
+from simulator.actors.remote_scp import Behaviour, RemoteSCP
 from simulator.errors import NotDicom, SimulatorError
 from simulator.events import (
     AssociationRejected,
     ConnectionBroken,
+    DispatchChanged,
     Event,
     FileFound,
+    ForwardAsked,
     GatewayStarted,
     HarnessFailed,
     InstanceReceived,
@@ -38,11 +40,22 @@ from simulator.scenario import gateway_process
 from simulator.scenario.checks import Finding, Verdict, check, worst
 from simulator.scenario.gateway_process import GatewayProcess
 from simulator.scenario.history import History, Recorder
-from simulator.scenario.model import ArrivalExpectation, AssociateSpec, Case, Ending, Scenario, Step
+from simulator.scenario.model import (
+    ArrivalExpectation,
+    AssociateSpec,
+    Case,
+    Ending,
+    Forward,
+    RemoteSpec,
+    Scenario,
+    Step,
+)
 from simulator.scenario.plan import Picture, Plan, case_id, pictures, plan
 from simulator.site import Site, overridden, with_files_from
+from simulator.synthesis import compression
 from simulator.wire import certificates, data_set, part10
 from simulator.wire.association import Address, Association, Context
+from simulator.wire.gateway_api import GatewayApi
 
 PATIENCE = 20.0
 """Seconds without any event after which a wait is given up."""
@@ -54,7 +67,7 @@ THUMBNAIL = 128
 """Pixels of the longer side of a picture in the report."""
 
 MODALITY = "MODALITY1"
-REMOTE = "REMOTE1"
+REMOTE = "remote1"
 _LOOPBACK = "127.0.0.1"
 
 
@@ -153,9 +166,8 @@ class _Stage:
         recorder.watch(self._tally.count)
         self._folder = settings.folder / _folder_name(planned.id)
         self._folder.mkdir(parents=True)
-        contexts = [Context(sop_class.uid, transfer_syntaxes.ACCEPTED) for sop_class in planned.site.storage_classes()]
-        self._remote = RemoteSCP(REMOTE, _LOOPBACK, 0, contexts, recorder.observe)
-        site = _on_free_ports(planned, self._remote.start())
+        self._remotes = {name: _remote(name, spec, planned, recorder) for name, spec in _remotes(planned.case).items()}
+        site = _on_free_ports(planned, self._destinations())
         self._certificates = self._folder / "certificates"
         if site.gateway.tls is not None:
             certificates.make(self._certificates)
@@ -169,19 +181,39 @@ class _Stage:
             self._started = self._gateway.start()
         except BaseException:  # an interrupt too must leave no process behind
             self._gateway.stop()
-            self._remote.stop()
+            self._stop_remotes()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._gateway.stop()
-        self._remote.stop()
+        self._stop_remotes()
         for found in _files(self._gateway.data):
             self._recorder.observe(found)
         shutil.rmtree(self._gateway.data, ignore_errors=True)
 
+    def _destinations(self) -> list[dict[str, Any]]:
+        """Put up the remote SCPs that are up, and return all of them as the site profile names destinations."""
+        specs = _remotes(self._plan.case)
+        return [
+            {
+                **specs[name].destination,
+                "ae_title": name.upper(),
+                "host": _LOOPBACK,
+                "port": remote.start() if specs[name].starts == "up" else remote.reserve(),
+            }
+            for name, remote in self._remotes.items()
+        ]
+
+    def _stop_remotes(self) -> None:
+        for remote in self._remotes.values():
+            remote.stop()
+
     def perform(self) -> None:
         """Do every step, then wait for what is expected and watch for what is not."""
+        arrivals = self._plan.case.then.downstream.arrivals()
+        for name in sorted({study for _, study, arrival in arrivals if arrival.pixel_values}):
+            self._recorder.observe(self._plan.studies[name].pixels())
         try:
             for step in self._plan.case.when:
                 self._do(step)
@@ -205,10 +237,24 @@ class _Stage:
             met = self._recorder.wait_until(lambda: state in self._tally.states.get(uid, []), self._patience)
             waited_for = f"study {step.wait.study} {state}"
             self._recorder.observe(WaitEnded(observer="runner", waited_for=waited_for, met=met))
+        elif step.forward is not None:
+            self._forward(step.forward)
+        elif step.start_remote is not None:
+            self._remotes[step.start_remote].start()
         elif step.ending is not None:
             self._end_and_start(step.ending, self._gateway.stop if step.restart is not None else self._gateway.kill)
         elif step.associate is not None:
             self._associate(step.associate)
+
+    def _forward(self, asked: Forward) -> None:
+        assert self._started is not None
+        study = self._plan.studies[asked.study]
+        series, instance = study.selected(asked.series, asked.instance)
+        named = {"series_instance_uid": series, "sop_instance_uid": instance}
+        body = {"study_instance_uid": study.study_instance_uid, "destination": asked.to.upper()}
+        code, answer = GatewayApi(self._started.http_url).forward(body | {k: v for k, v in named.items() if v})
+        told = str(answer.get("error", ""))
+        self._recorder.observe(ForwardAsked(observer="runner", **body, **named, status_code=code, text=told))
 
     def _end_and_start(self, how: Ending, end: Callable[[], None]) -> None:
         """End the gateway, in between or in the midst of an association, and start it on the same folder."""
@@ -272,30 +318,33 @@ class _Stage:
                 return False
             if study.instances is not None and len(self._tally.stored.get(uid, ())) < study.instances:
                 return False
+            for remote, there in study.destinations.items():
+                if there.state is not None and self._tally.dispatches.get((remote.upper(), uid)) != there.state:
+                    return False
         if not self._tally.rejected >= Counter(then.gateway.rejected or {}):
             return False
         if not self._tally.broken >= Counter(then.gateway.broken or {}):
             return False
-        for name, arrival in then.downstream.studies.items():
-            arrived = self._tally.arrived.get(self._plan.studies[name].study_instance_uid, Counter())
+        for arrival, arrived in self._arrivals():
             if len(arrived) < (arrival.instances or 0) or arrived.total() - len(arrived) < (arrival.repeated or 0):
                 return False
         return True
 
     def _must_not_happen(self) -> bool:
         """Tell whether something is expected not to arrive downstream: a study at all, or a second time."""
-        return any(0 in (arrival.instances, arrival.repeated) for arrival in self._arrivals().values())
+        return any(0 in (arrival.instances, arrival.repeated) for arrival, _ in self._arrivals())
 
     def _has_happened(self) -> bool:
         return any(
             (arrival.instances == 0 and arrived) or (arrival.repeated == 0 and arrived.total() > len(arrived))
-            for uid, arrival in self._arrivals().items()
-            if (arrived := self._tally.arrived.get(uid)) is not None
+            for arrival, arrived in self._arrivals()
         )
 
-    def _arrivals(self) -> dict[str, ArrivalExpectation]:
-        downstream = self._plan.case.then.downstream.studies
-        return {self._plan.studies[name].study_instance_uid: arrival for name, arrival in downstream.items()}
+    def _arrivals(self) -> Iterator[tuple[ArrivalExpectation, Counter[str]]]:
+        """Yield what is expected of each study somewhere, with how often each of its instances arrived there."""
+        for remote, name, arrival in self._plan.case.then.downstream.arrivals():
+            uid = self._plan.studies[name].study_instance_uid
+            yield arrival, self._tally.arrived.get((remote, uid), Counter())
 
 
 class _Tally:
@@ -304,7 +353,8 @@ class _Tally:
     def __init__(self) -> None:
         self.states: dict[str, list[str]] = {}
         self.stored: dict[str, set[str]] = {}
-        self.arrived: dict[str, Counter[str]] = {}
+        self.arrived: dict[tuple[str, str], Counter[str]] = {}
+        self.dispatches: dict[tuple[str, str], str] = {}
         self.rejected: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
 
@@ -315,7 +365,10 @@ class _Tally:
         elif isinstance(event, InstanceStored):
             self.stored.setdefault(event.study_instance_uid, set()).add(event.sop_instance_uid)
         elif isinstance(event, InstanceReceived):
-            self.arrived.setdefault(event.study_instance_uid, Counter())[event.sop_instance_uid] += 1
+            for where in ("", event.observer):
+                self.arrived.setdefault((where, event.study_instance_uid), Counter())[event.sop_instance_uid] += 1
+        elif isinstance(event, DispatchChanged):
+            self.dispatches[event.destination, event.study_instance_uid] = event.state
         elif isinstance(event, AssociationRejected):
             self.rejected[event.field] += 1
         elif isinstance(event, ConnectionBroken):
@@ -327,19 +380,43 @@ def _calling_ae_title(site: Site) -> str:
     return MODALITY if site.callers == "any" else site.callers[0].ae_title
 
 
-def _on_free_ports(planned: Plan, remote_port: int) -> Site:
+def _on_free_ports(planned: Plan, destinations: list[dict[str, Any]]) -> Site:
     site = planned.site
     # A profile may switch the plain port off for good; only a story that says so does without it.
     off = planned.case.given.site.get("gateway", {}).get("dicom_port") == "off"
     ports: dict[str, Any] = {"host": _LOOPBACK, "dicom_port": "off" if off else 0, "hl7_port": 0, "http_port": 0}
     if site.gateway.tls is not None and site.gateway.tls.port != "off":
         ports["tls"] = {"port": 0}
-    remote = {"ae_title": REMOTE, "host": _LOOPBACK, "port": remote_port}
     callers: dict[str, Any] = {}
     if site.callers != "any" and "callers" not in planned.case.given.site:
         # Whoever calls in this run does so from this machine; a story about addresses names them itself.
         callers = {"callers": [caller.model_dump(mode="json") | {"addresses": []} for caller in site.callers]}
-    return overridden(site, {"gateway": ports, "forwarding": {"destinations": [remote]}, **callers})
+    return overridden(site, {"gateway": ports, "forwarding": {"destinations": destinations}, **callers})
+
+
+def _remotes(case: Case) -> dict[str, RemoteSpec]:
+    return dict(case.given.remotes) or {REMOTE: RemoteSpec()}
+
+
+def _remote(name: str, spec: RemoteSpec, planned: Plan, recorder: Recorder) -> RemoteSCP:
+    """Return a remote SCP that is to be put up; its AE title is its name in capital letters."""
+    accepted = tuple(compression.by_name(each).uid for each in spec.accepts) or transfer_syntaxes.ACCEPTED
+    behaviour = Behaviour(
+        status=int(spec.answers, 16),
+        times=spec.times,
+        aborts_at=spec.aborts_at or 0,
+        hangs_at=spec.hangs_at or 0,
+        rejects=spec.rejects,
+    )
+    return RemoteSCP(
+        name.upper(),
+        _LOOPBACK,
+        0,
+        [Context(sop_class.uid, accepted) for sop_class in planned.site.storage_classes()],
+        recorder.observe,
+        observer=name if planned.case.given.remotes else "remote",
+        behaviour=behaviour,
+    )
 
 
 def _folder_name(identity: str) -> str:

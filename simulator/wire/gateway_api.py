@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -32,6 +32,22 @@ class GatewayApi:
         if not isinstance(document, dict) or "studies" not in document:
             raise HarnessError(f"{self._url} is no gateway of this simulator: its answer has no studies")
         return document
+
+    def forward(self, asked: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+        """Send `POST /forward` with this body; return the HTTP status, and the answer's body.
+
+        Raises `PeerUnreachable`, or `HarnessError` for an answer that is none.
+        """
+        try:
+            answer = httpx.post(f"{self._url}/forward", json=dict(asked), timeout=_TIME_OUT, trust_env=False)
+            document = answer.json()
+        except httpx.TransportError as error:
+            raise PeerUnreachable(f"no gateway answers at {self._url} ({error})") from error
+        except (httpx.InvalidURL, ValueError) as error:
+            raise HarnessError(f"{self._url} is no gateway of this simulator: {error}") from error
+        if not isinstance(document, dict):
+            raise HarnessError(f"{self._url} is no gateway of this simulator: its answer is no object")
+        return answer.status_code, document
 
     def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
         """Yield every event behind number `after`, each with its `sequence`, until the gateway ends.
