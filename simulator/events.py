@@ -267,12 +267,31 @@ class StudyChanged(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceForwarded(Event):
-    """A destination answered the gateway's C-STORE-RQ for this instance with `status`."""
+    """A destination answered the gateway's C-STORE-RQ, sent in this transfer syntax, with `status`."""
 
     study_instance_uid: str
     sop_instance_uid: str
     destination: str
     status: str
+    transfer_syntax_uid: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchChanged(Event):
+    """What is to be sent to a destination is now `waiting`, `done`, `failed` or `withdrawn`; `problem` is the last one.
+
+    Series and SOP Instance UID are empty where a whole study, or a whole series, is sent. `attempts` counts the
+    associations tried. `missing`: instances that the destination does not have yet.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    destination: str
+    state: str
+    attempts: int
+    missing: int
+    problem: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,7 +339,7 @@ class CommitmentUndelivered(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceReceived(Event):
-    """A C-STORE-RQ reached the remote SCP, which answered `status`.
+    """A C-STORE-RQ reached the remote SCP, which answered `status`, or nothing where that is empty.
 
     `keys`: digests of its accession number and major keys by name. `original`: the same of those that the last item
     of its Original Attributes Sequence (0400,0561) keeps.
@@ -403,6 +422,29 @@ class ActFound(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardAsked(Event):
+    """Somebody asked the gateway to forward a study, a series or an instance; it answered with this HTTP status.
+
+    Series and SOP Instance UID are empty where a whole study, or a whole series, was asked for.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    destination: str
+    status_code: int
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PixelsPlanned(Event):
+    """Of each instance of a study, by SOP Instance UID, the digest of its Pixel Data before it was compressed."""
+
+    study_instance_uid: str
+    digests: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WaitEnded(Event):
     """A step waited `for` something; `met` is false when its deadline passed first."""
 
@@ -444,6 +486,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         CommitmentDecided,
         CommitmentDelivered,
         CommitmentUndelivered,
+        DispatchChanged,
         InstanceReceived,
         CasePlanned,
         GatewayStarted,
@@ -451,6 +494,8 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         GatewayKilled,
         FileFound,
         ActFound,
+        ForwardAsked,
+        PixelsPlanned,
         WaitEnded,
         HarnessFailed,
     )

@@ -19,7 +19,7 @@ from simulator import strict_yaml
 from simulator.errors import LoadError, Problem
 from simulator.rules.accession import CHECK_DIGITS, AccessionRules
 from simulator.rules.image_count import ImageCountRule
-from simulator.rules.sop_classes import SopClass, storage_classes
+from simulator.rules.sop_classes import SopClass, by_name, storage_classes
 
 _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")
 
@@ -51,7 +51,16 @@ def _contains(network: str, address: str) -> bool:
     return (mapped or caller) in ipaddress.ip_network(network)
 
 
+def _sop_class(name: str) -> str:
+    try:
+        by_name(name)
+    except KeyError as error:
+        raise ValueError(error.args[0]) from error
+    return name
+
+
 AETitle = Annotated[str, AfterValidator(_ae_title)]
+SopClassName = Annotated[str, AfterValidator(_sop_class)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 CheckDigit = Annotated[str, AfterValidator(_check_digit)]
 Network = Annotated[str, AfterValidator(_network)]
@@ -161,14 +170,35 @@ class Destination(_Strict):
     certificate_name: str = Field(
         default="", description="The name in the destination's certificate, where it is not `host`."
     )
+    forward: Literal["matched", "by-hand"] = Field(
+        default="matched", description="matched: every study that is matched goes there by itself; by-hand: none does."
+    )
+    sop_classes: tuple[SopClassName, ...] = Field(
+        default=(), description="By itself goes what is of these SOP classes (name, keyword or UID); empty: everything."
+    )
+
+    def sop_class_uids(self) -> frozenset[str]:
+        """Return the SOP Class UIDs of what goes there by itself; empty for everything."""
+        return frozenset(by_name(name).uid for name in self.sop_classes)
 
 
 class Forwarding(_Strict):
     """Where matched studies go (slide: the gateway as SCU), and how often a destination is tried."""
 
     destinations: tuple[Destination, ...] = ()
-    attempts: int = Field(default=3, ge=1, description="Associations tried for a study before it counts as failed.")
+    attempts: int = Field(
+        default=10, ge=1, description="Tries at a destination before what it is to get counts as failed."
+    )
     retry_after: float = Field(default=1.0, ge=0, description="Seconds before the second try; doubles each time.")
+    retry_at_most: float = Field(default=300.0, ge=0, description="Seconds between two tries, at most.")
+
+    @model_validator(mode="after")
+    def _names_each_destination_once(self) -> Forwarding:
+        names = [each.ae_title for each in self.destinations]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two destinations have the AE title {', '.join(twice)}; each needs its own")
+        return self
 
 
 class Commitment(_Strict):

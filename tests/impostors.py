@@ -18,13 +18,15 @@ from simulator import site as profile
 from simulator.cli.gateway_command import serve
 from simulator.events import Event
 from simulator.gateway.correction import Copy
+from simulator.gateway.forward_queue import Dispatch, Selection
+from simulator.gateway.forwarding import Forwarder
 from simulator.gateway.index import InstanceRow, StudyRow
 from simulator.gateway.server import Gateway
 from simulator.gateway.steps import Matched, Received, Unmatched, Verdict
 from simulator.gateway.transactions import Transaction
 from simulator.site import Site
-from simulator.wire import part10, rewriting
-from simulator.wire.association import Response, StoreRequest
+from simulator.wire import part10, rewriting, transcoding
+from simulator.wire.association import Association, Outgoing, Response, StoreRequest
 from simulator.wire.commitment import Action, Failure, Reference, Report
 from simulator.wire.dialogue import Dialogue
 from simulator.wire.incidents import AssociationRequest, Rejection
@@ -83,7 +85,7 @@ class ForwardsUnmatched(Gateway):
 
     def decide(self, study_instance_uid: str) -> None:
         super().decide(study_instance_uid)
-        self.forwarder.forward(study_instance_uid)
+        _send_all(self, study_instance_uid)
 
 
 class AltersAPixel(Gateway):
@@ -307,8 +309,88 @@ class ForwardsAgainAfterARestart(Gateway):
         super()._resume()
         for study in self.index.studies():
             if study.state == "forwarded":
-                self.index.delivered = lambda *_: frozenset()  # type: ignore[method-assign]
-                self.forwarder.forward(study.study_instance_uid)
+                _send_all(self, study.study_instance_uid)
+
+
+class SendsAllAgain(Gateway):
+    """After an association that broke it sends everything again, also what the destination has stored."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        queue, index = self.outbox.queue, self.index
+
+        def everything(dispatch: Dispatch) -> frozenset[str]:
+            return frozenset(row.sop_instance_uid for row in index.instances(dispatch.selection.study_instance_uid))
+
+        queue.missing = everything  # type: ignore[method-assign]
+
+
+class SendsTheWholeStudy(Gateway):
+    """Whatever was selected by hand, the whole study goes."""
+
+    def forward(self, selection: Selection, destination: str) -> Dispatch:
+        return self.outbox.forward(selection, destination, self.index.instances(selection.study_instance_uid))
+
+
+class CountsFailuresAsForwarded(Gateway):
+    """Takes any answer of a destination for success."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        for line in self.outbox._lines.values():
+            send = line._forwarder._send
+
+            def careless(association: Association, row: InstanceRow, send: Any = send) -> str:
+                send(association, row)
+                return ""
+
+            line._forwarder._send = careless  # type: ignore[method-assign]
+
+
+class AltersAPixelWhenTranscoding(Gateway):
+    """Turns one bit of the last pixel where it decompresses, and nowhere else."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        transcoded = transcoding.transcoded
+
+        def altered(held: Outgoing, transfer_syntax_uid: str) -> Outgoing:
+            made = transcoded(held, transfer_syntax_uid)
+            return dataclasses.replace(
+                made, data_set=made.data_set[:-2] + bytes([made.data_set[-2] ^ 1, made.data_set[-1]])
+            )
+
+        transcoding.transcoded = altered
+
+
+class ServesDestinationsInTurn(Gateway):
+    """Sends nothing to a destination while another one lacks something."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        queue = self.outbox.queue
+        following = queue.next
+
+        def in_turn(destination: str) -> Dispatch | None:
+            first = site.forwarding.destinations[0].ae_title
+            return following(destination) if destination == first or following(first) is None else None
+
+        queue.next = in_turn  # type: ignore[method-assign]
+
+
+class ForwardsWhatIsUnmatchedByHand(Gateway):
+    """Does by hand whatever it is asked."""
+
+    def forward(self, selection: Selection, destination: str) -> Dispatch:
+        _send_all(self, selection.study_instance_uid)
+        return self.outbox.forward(selection, destination, self.index.instances(selection.study_instance_uid))
+
+
+def _send_all(gateway: Gateway, study_instance_uid: str) -> None:
+    """Send a study to every destination, past the queue."""
+    for destination in gateway.site.forwarding.destinations:
+        sending = Forwarder(gateway.site, destination, gateway.index, gateway.store)
+        sending.send(gateway.index.instances(study_instance_uid))
 
 
 class CorrectsWithoutKeeping(Gateway):
@@ -330,8 +412,8 @@ class ForwardsUncorrected(Gateway):
 class AltersTheStoredOriginal(Gateway):
     """Puts the corrected copy in the place of what was received."""
 
-    def forward(self, study_instance_uid: str) -> None:
-        super().forward(study_instance_uid)
+    def sent(self, study_instance_uid: str) -> None:
+        super().sent(study_instance_uid)
         copy = Copy(self.index.correction(study_instance_uid), "IMPOSTOR")
         for row in self.index.instances(study_instance_uid):
             sent = copy.as_sent(part10.read(self.store.read(row.file)), "")
@@ -399,6 +481,12 @@ IMPOSTORS: dict[str, type[Gateway]] = {
     "alters-the-stored-original": AltersTheStoredOriginal,
     "forgets-to-audit": ForgetsToAudit,
     "edits-its-audit-log": EditsItsAuditLog,
+    "sends-all-again": SendsAllAgain,
+    "sends-the-whole-study": SendsTheWholeStudy,
+    "counts-failures-as-forwarded": CountsFailuresAsForwarded,
+    "alters-a-pixel-when-transcoding": AltersAPixelWhenTranscoding,
+    "serves-destinations-in-turn": ServesDestinationsInTurn,
+    "forwards-what-is-unmatched-by-hand": ForwardsWhatIsUnmatchedByHand,
 }
 
 

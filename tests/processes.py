@@ -182,6 +182,13 @@ class RunningGateway:
                     return self.studies()
         raise AssertionError(f"after {DEADLINE:g} s: {now}")
 
+    def await_event(self, name: str, **fields: object) -> Mapping[str, Any]:
+        """Return the first event of this class with these fields."""
+        for event in self._events():
+            if event["event"] == name and fields.items() <= event.items():
+                return event
+        raise AssertionError(f"no {name} {fields} after {DEADLINE:g} s")
+
     def _events(self) -> Iterator[Mapping[str, Any]]:
         """Yield its events from the first on, until the deadline."""
         arriving: queue.Queue[Mapping[str, Any]] = queue.Queue()

@@ -235,6 +235,56 @@ CAUGHT = [
     ("alters-the-stored-original", "correct[hkid]", {"gateway.studies.study.originals": ("identical", "changed")}),
     ("forgets-to-audit", "reconcile[rejected]", {"gateway.studies.study.acts": (["reject"], [])}),
     ("edits-its-audit-log", "reconcile[to-another-order]", {"gateway.audit": ("intact", "broken")}),
+    (
+        "sends-all-again",
+        "destination-down[aborts-in-the-middle]",
+        {
+            "gateway.studies.study.destinations.remote1.missing": (0, 5),
+            "downstream.studies.study.repeated": (1, 3),
+        },
+    ),
+    (
+        "sends-the-whole-study",
+        "forward-levels[series-by-hand]",
+        {"downstream.remotes.remote2.studies.study.instances": (2, 6)},
+    ),
+    (
+        "counts-failures-as-forwarded",
+        "destination-down[out-of-resources-for-ever]",
+        {
+            "gateway.studies.study.states": (
+                ["receiving", "matched", "forwarding", "failed"],
+                ["receiving", "matched", "forwarding", "forwarded"],
+            ),
+            "gateway.studies.study.destinations.remote1.state": ("failed", "done"),
+            "gateway.studies.study.destinations.remote1.attempts": (3, 1),
+            "gateway.studies.study.destinations.remote1.problem": ("answered A700", ""),
+            "downstream.studies.study.repeated": (10, 0),
+        },
+    ),
+    (
+        "alters-a-pixel-when-transcoding",
+        "transcoding[JPEGLSLossless]",
+        {
+            "downstream.remotes.explicit.studies.study.pixel_values": ("identical", "changed"),
+            "downstream.remotes.implicit.studies.study.pixel_values": ("identical", "changed"),
+        },
+    ),
+    (
+        "serves-destinations-in-turn",
+        "destination-down[down-while-the-other-is-up]",
+        {
+            "gateway.studies.study.destinations.remote2.state": ("done", "waiting"),
+            "gateway.studies.study.destinations.remote2.missing": (0, 5),
+            "downstream.remotes.remote2.studies.study.instances": (5, 0),
+            "downstream.remotes.remote2.studies.study.pixel_data": ("identical", "nothing arrived"),
+        },
+    ),
+    (
+        "forwards-what-is-unmatched-by-hand",
+        "forward-levels[unmatched-by-hand]",
+        {"when.2.forward": ("refused", "queued"), "downstream.studies.study.instances": (0, 6)},
+    ),
 ]
 
 

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import socket
 import ssl
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from simulator.actors.observation import Observe, observation
 from simulator.errors import StartError
 from simulator.events import InstanceReceived
 from simulator.wire import part10
-from simulator.wire.acceptor import Acceptor
+from simulator.wire.acceptor import Acceptor, EndAssociation
 from simulator.wire.association import Context, Outgoing, Response, StoreRequest
 
 _OUT_OF_RESOURCES = 0xA700  # PS3.4 B.2.3
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How a remote SCP behaves. C-STORE requests count over all associations, from 1 on; 0 stands for none.
+
+    status: what it answers, without storing when that is a failure. times: to so many requests; None: to all, and the
+    rest get success. aborts_at: the request at which it aborts. hangs_at: the request that it never answers.
+    rejects: it rejects every association.
+    """
+
+    status: int = 0x0000
+    times: int | None = None
+    aborts_at: int = 0
+    hangs_at: int = 0
+    rejects: bool = False
 
 
 class RemoteSCP:
@@ -31,14 +52,37 @@ class RemoteSCP:
         out: Path | None = None,
         observer: str = "remote",
         tls: ssl.SSLContext | None = None,
+        behaviour: Behaviour | None = None,
     ) -> None:
         self._observe = observe
         self._out = out
         self._observer = observer
-        self._acceptor = Acceptor(ae_title, host, port, contexts, self._take, tls=tls)
+        self._behaviour = behaviour or Behaviour()
+        self._where = (host, port)
+        self._acceptor_at = partial(Acceptor, ae_title, host, contexts=contexts, on_store=self._take, tls=tls)
+        self._callers = () if self._behaviour.rejects else None
+        self._acceptor: Acceptor | None = None
+        self._reserved: socket.socket | None = None
+        self._requests = itertools.count(1)
+        self._stopped = threading.Event()
+
+    def reserve(self) -> int:
+        """Take a port and return it; nobody listens there until `start`. Raises `StartError`."""
+        self._reserved = socket.socket()
+        try:
+            self._reserved.bind(self._where)
+        except OSError as error:
+            self._reserved.close()
+            raise StartError(f"port {self._where[1]} of {self._where[0]} cannot be had: {error.strerror}") from error
+        return int(self._reserved.getsockname()[1])
 
     def start(self) -> int:
         """Listen, and return the port. Raises `StartError`."""
+        port = self._where[1]
+        if self._reserved is not None:
+            port = int(self._reserved.getsockname()[1])
+            self._reserved.close()
+        self._acceptor = self._acceptor_at(port, calling_ae_titles=self._callers)
         if self._out is not None:
             try:
                 self._out.mkdir(parents=True, exist_ok=True)
@@ -48,10 +92,31 @@ class RemoteSCP:
 
     def stop(self) -> None:
         """Stop listening."""
-        self._acceptor.stop()
+        self._stopped.set()
+        if self._acceptor is not None:
+            self._acceptor.stop()
+        elif self._reserved is not None:
+            self._reserved.close()
 
     def _take(self, request: StoreRequest) -> Response:
-        response = self._write(request) if self._out is not None else Response(0x0000)
+        number = next(self._requests)
+        if number in (self._behaviour.aborts_at, self._behaviour.hangs_at):
+            self._note(request, "")
+            if number == self._behaviour.hangs_at:
+                self._stopped.wait()
+            raise EndAssociation
+        response = self._response(request, number)
+        self._note(request, response.status_text)
+        return response
+
+    def _response(self, request: StoreRequest, number: int) -> Response:
+        answered_so = self._behaviour.times is None or number <= self._behaviour.times
+        response = Response(self._behaviour.status if answered_so else 0x0000)
+        if self._out is None or not response.stored:
+            return response
+        return self._write(request) or response
+
+    def _note(self, request: StoreRequest, status: str) -> None:
         seen = observation(request.data_set, request.transfer_syntax_uid)
         self._observe(
             InstanceReceived(
@@ -61,17 +126,16 @@ class RemoteSCP:
                 sop_class_uid=request.sop_class_uid,
                 transfer_syntax_uid=request.transfer_syntax_uid,
                 calling_ae_title=request.calling_ae_title,
-                status=response.status_text,
+                status=status,
                 data_set_digest=seen.data_set_digest,
                 pixel_data_digest=seen.pixel_data_digest,
                 keys=seen.keys,
                 original=seen.original,
             )
         )
-        return response
 
-    def _write(self, request: StoreRequest) -> Response:
-        """Write a Part 10 file; its name is a digest, since a UID from the wire must not become a path."""
+    def _write(self, request: StoreRequest) -> Response | None:
+        """Write a Part 10 file, or return why not; its name is a digest: no UID from the wire becomes a path."""
         assert self._out is not None
         uids = (request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid)
         file = self._out / f"{hashlib.sha256(request.sop_instance_uid.encode()).hexdigest()[:32]}.dcm"
@@ -81,4 +145,4 @@ class RemoteSCP:
             part.replace(file)
         except OSError as error:
             return Response(_OUT_OF_RESOURCES, f"cannot be written: {error.strerror}")
-        return Response(0x0000)
+        return None

@@ -66,9 +66,24 @@ def _show(studies: list[dict[str, Any]]) -> None:
     colours = {"forwarded": "green", "matched": "green", "rejected": "red", "failed": "red", "unmatched": "yellow"}
     for study in studies:
         state = study["state"]
-        why = ", ".join([*study["reasons"], *(f"warning: {warning}" for warning in study["warnings"])])
+        warnings = [f"warning: {warning}" for warning in study["warnings"]]
+        why = ", ".join([*study["reasons"], *warnings, *_answers(study["answers"]), *_forwarding(study["forwarding"])])
         # As text, never as markup: what stands in a data set may have brackets.
         accession, uid = Text(study["accession_number"] or "(none)"), Text(study["study_instance_uid"])
         counts = (str(study["instances"]), str(study["series"]))
-        table.add_row(accession, Text(state, colours.get(state, "default")), *counts, why, uid)
+        table.add_row(accession, Text(state, colours.get(state, "default")), *counts, Text(why), uid)
     terminal.print_table(table)
+
+
+def _answers(answers: dict[str, int]) -> list[str]:
+    return [f"{count} stored with {status}" for status, count in answers.items() if status != "0000"]
+
+
+def _forwarding(forwarding: list[dict[str, Any]]) -> list[str]:
+    """Return a phrase for each destination that lacks something."""
+    return [
+        f"{each['destination']} lacks {each['missing']} of {each['instances']}: {each['state']}"
+        + (f" after attempt {each['attempts']}: {each['problem']}" if each["problem"] else "")
+        for each in forwarding
+        if each["state"] != "done"
+    ]

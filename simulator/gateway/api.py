@@ -7,8 +7,10 @@
 | `GET /orders`                 | every order's accession number                                                |
 | `GET /events?after=N`         | events behind number N, as a JSON array                                       |
 | `GET /events/stream?after=N`  | the same as JSON lines that go on until the gateway stops                     |
+| `GET /destinations`           | every destination with what waits for it, what failed, and why                |
+| `POST /forward`               | queues a study, series or instance for a destination (`by_hand`)              |
 
-What an operator does is in `reconciliation_api`.
+What an operator does beside that is in `reconciliation_api`.
 """
 
 from __future__ import annotations
@@ -28,9 +30,9 @@ from simulator.gateway.index import Index
 
 
 def application(index: Index, further: Sequence[Route] = ()) -> Starlette:
-    """Return the API over an index. It answers to loopback names alone, whatever address a browser resolves.
+    """Return the API over an index, with `further` routes of other modules.
 
-    further: routes by which somebody acts on what is held.
+    It answers to loopback names alone, whatever address a browser resolves.
     """
 
     def studies(_: Request) -> Response:

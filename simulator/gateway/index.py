@@ -1,5 +1,7 @@
 """The gateway's index in SQLite: instances, studies, orders, deliveries, and every event in its order.
 
+What is still to be sent stands in `dispatch`, see `forward_queue`.
+
 One connection behind a lock; write-ahead logging, so that a committed row survives a killed process. Each
 change and the event that tells of it are one transaction: nothing happens that the history does not say.
 """
@@ -78,6 +80,24 @@ CREATE TABLE commitment (
     attempts INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX commitment_transaction ON commitment (transaction_uid);
+CREATE TABLE dispatch (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    destination TEXT NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    series_instance_uid TEXT NOT NULL,
+    sop_instance_uid TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    due REAL NOT NULL,
+    problem TEXT NOT NULL,
+    UNIQUE (destination, study_instance_uid, series_instance_uid, sop_instance_uid)
+) STRICT;
+CREATE INDEX dispatch_study ON dispatch (study_instance_uid);
+CREATE TABLE dispatch_instance (
+    dispatch INTEGER NOT NULL,
+    sop_instance_uid TEXT NOT NULL,
+    PRIMARY KEY (dispatch, sop_instance_uid)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE event (sequence INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL) STRICT;
 """
 _WHOLE_SCHEMA = "".join((_SCHEMA, acts.SCHEMA, audit.SCHEMA))

@@ -18,13 +18,14 @@ import uvicorn
 
 from simulator.errors import NotDicom, StartError
 from simulator.events import Event, InstanceRefused, InstanceStored, StudyChanged
-from simulator.gateway import access, api, header, pipeline, reconciliation, reconciliation_api, statuses
+from simulator.gateway import access, api, by_hand, header, pipeline, reconciliation, reconciliation_api, statuses
 from simulator.gateway.acts import Ruling
 from simulator.gateway.audit import Act
 from simulator.gateway.commitment import Commitments
-from simulator.gateway.forwarding import Forwarder
+from simulator.gateway.forward_queue import WARNINGS, Dispatch, Selection
 from simulator.gateway.index import Index, InstanceRow, StudyRow
 from simulator.gateway.orders import Orders
+from simulator.gateway.outbox import Outbox
 from simulator.gateway.reconciliation import Reconciliation
 from simulator.gateway.steps import Matched, Received, Refused, Unmatched, Verdict
 from simulator.gateway.store import Store
@@ -38,7 +39,7 @@ from simulator.wire.mllp import MllpListener
 
 _LOG = logging.getLogger(__name__)
 _LOOPBACK = "127.0.0.1"
-_OPEN_STATES = frozenset(("receiving", "matched", "forwarding"))
+_OPEN_STATES = frozenset(("receiving", "matched"))
 _PATIENCE_WITH_READERS = 2  # seconds that a stop waits for who follows the events but does not read them
 
 
@@ -68,9 +69,8 @@ class Gateway:
         self.site = site
         self.store = Store(data)
         self.index = Index(data / "index.sqlite")
-        self.forwarder = Forwarder(site, self.index, self.store)
         self.assembly = StudyQueue("assembly", self.decide, site.gateway.quiet_period)
-        self.outbox = StudyQueue("outbox", self.forward)
+        self.outbox = Outbox(site, self.index, self.store, self.sent)
         self.gatekeeper = access.Gatekeeper(site, self.index.add_event)
         self.commitments = Commitments(site, self.index, self.store, self.assembly.expedite)
         self._orders = Orders(site, self.index, self.store, self._order_changed)
@@ -105,7 +105,13 @@ class Gateway:
             undo.pop_all()
         http = _HttpServer(
             uvicorn.Config(
-                api.application(self.index, reconciliation_api.routes(self._desk, self.index)),
+                api.application(
+                    self.index,
+                    [
+                        *by_hand.routes(self.forward, self.index, self.site),
+                        *reconciliation_api.routes(self._desk, self.index),
+                    ],
+                ),
                 log_config=None,
                 lifespan="off",
                 timeout_graceful_shutdown=_PATIENCE_WITH_READERS,
@@ -203,37 +209,52 @@ class Gateway:
             verdict = self.policy(pipeline.match(study, self.site))
             held = self.index.correction(study_instance_uid)
             self._change(study_instance_uid, verdict, act=reconciliation.policy_act(study, verdict, held, self.site))
-        if verdict.state == "matched":
-            self._send_on(study_instance_uid)
+            if verdict.state == "matched":
+                self._queue(study_instance_uid)
+            else:
+                self.outbox.queue.withdraw(study_instance_uid)
+        self.outbox.look()
 
     def _send_on(self, study_instance_uid: str) -> None:
-        if self.site.forwarding.destinations:
-            self.outbox.hasten(study_instance_uid)
+        """Send what an operator bound to an order."""
+        with self._taking:
+            self._queue(study_instance_uid)
+        self.outbox.look()
+
+    def _queue(self, study_instance_uid: str) -> None:
+        self.outbox.forward_matched(study_instance_uid)
+        self._settle(study_instance_uid)
 
     def policy(self, outcome: Matched | Unmatched) -> Verdict:
         """Return what becomes of the study at this site."""
         return pipeline.policy(outcome, self.site)
 
-    def forward(self, study_instance_uid: str) -> None:
-        """Send a matched study to its destinations."""
+    def forward(self, selection: Selection, destination: str) -> Dispatch:
+        """Queue what somebody selected for a destination. Raises `NotForwardable`, saying why and what could be."""
         with self._taking:
-            study = self.index.study(study_instance_uid)
-            if study is None or study.state != "matched":
-                return
-            decided = self.index.instances(study_instance_uid)
-            correction = self.index.correction(study_instance_uid)
-            self._change(study_instance_uid, Verdict("forwarding", (), study.warnings, study.order_accession))
-        problems = self.forwarder.forward(study_instance_uid, decided, correction)
-        for problem in problems:
-            _LOG.error("study %s is not forwarded: %s", study_instance_uid, problem)
-        if problems and self.forwarder.stopping:
-            return  # it stays `forwarding`, and the next start goes on with it
-        # Instances that came meanwhile made the study `receiving` again, and it will be decided anew.
+            rows = by_hand.selected(selection, destination, self.index, self.outbox.destinations)
+            put = self.outbox.forward(selection, destination, rows)
+            self._settle(selection.study_instance_uid)
+        return put
+
+    def sent(self, study_instance_uid: str) -> None:
+        """Take in that something of a study was sent, or failed to be."""
         with self._taking:
-            study = self.index.study(study_instance_uid)
-            if study is not None and study.state == "forwarding":
-                state = "failed" if problems else "forwarded"
-                self._change(study_instance_uid, Verdict(state, (), study.warnings, study.order_accession))
+            self._settle(study_instance_uid)
+
+    def _settle(self, study_instance_uid: str) -> None:
+        """Bring the study's state up to what became of it at all its destinations.
+
+        Instances that came meanwhile made it `receiving` again, and it will be decided anew.
+        """
+        study = self.index.study(study_instance_uid)
+        if study is None or study.state not in by_hand.FORWARDABLE:
+            return
+        state = self.outbox.queue.outcome(study_instance_uid) or study.state
+        warnings = self.outbox.queue.warnings(study_instance_uid)
+        kept = tuple(each for each in study.warnings if each not in WARNINGS)
+        correction = self.index.correction(study_instance_uid)
+        self._change(study_instance_uid, Verdict(state, (), kept + warnings, study.order_accession, correction))
 
     def _change(
         self, study_instance_uid: str, verdict: Verdict, ruling: Ruling | None = None, act: Act | None = None
@@ -301,9 +322,13 @@ class Gateway:
                 continue
             digest = data_set.digest(found.data_set)
             self._add(pipeline.row(head, found.transfer_syntax_uid, digest, name, ""))
+        self.outbox.recover()
         for study in self.index.studies():
-            if study.state in _OPEN_STATES:
-                self.assembly.postpone(study.study_instance_uid)
+            uid = study.study_instance_uid
+            if study.state in _OPEN_STATES or (study.state == "forwarding" and not self.outbox.queue.outcome(uid)):
+                self.assembly.postpone(uid)
+            else:
+                self._settle(uid)  # the last run may have ended before it took in what became of it
 
     def _note(self, act: Act) -> None:
         """Write into the audit log what must not be hindered by it."""
@@ -313,7 +338,6 @@ class Gateway:
             _LOG.error("the audit log does not take %s: %s", act.act, error)
 
     def _finish(self) -> None:
-        self.forwarder.stop()
         self.assembly.stop()
         self.outbox.stop()
         self.commitments.stop()

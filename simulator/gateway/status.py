@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from pydantic import BaseModel, ConfigDict, Field
 
+from simulator.gateway.forward_queue import Dispatch, ForwardQueue
 from simulator.gateway.index import Index, StudyRow
+from simulator.site import Destination, Site
 
 
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Forwarding(_Shape):
+    """What became of a study, or of a series or an instance of it, at one destination."""
+
+    destination: str
+    level: str = Field(description="study, series or instance", pattern="^(study|series|instance)$")
+    series_instance_uid: str | None
+    sop_instance_uid: str | None
+    state: str = Field(description="waiting, sending, done or failed", pattern="^(waiting|sending|done|failed)$")
+    instances: int
+    missing: int = Field(description="Instances that the destination has not stored yet.")
+    attempts: int = Field(description="How often the destination was tried.")
+    next_try: str | None = Field(description="ISO 8601, UTC; null where nothing more is tried.")
+    problem: str | None = Field(description="What went wrong at the last try.")
+
+
+class DestinationStatus(_Shape):
+    """One destination: what waits for it, what failed there, and the last problem."""
+
+    ae_title: str
+    host: str
+    port: int
+    waiting: int
+    failed: int
+    next_try: str | None
+    problem: str | None
 
 
 class StudyStatus(_Shape):
@@ -25,6 +56,10 @@ class StudyStatus(_Shape):
     instances: int
     series: int
     order: str | None = Field(description="Accession number of the order that the study matched.")
+    forwarding: tuple[Forwarding, ...] = Field(description="What became of it at each destination.")
+    answers: dict[str, int] = Field(
+        description="How many instances were stored with each status; any but 0000 is a warning (PS3.4 B.2.3)."
+    )
 
 
 class Status(_Shape):
@@ -50,7 +85,13 @@ def orders(index: Index) -> tuple[OrderStatus, ...]:
     return tuple(OrderStatus(accession_number=o.accession_number, cancelled=o.cancelled) for o in index.orders())
 
 
+def destinations(index: Index, site: Site) -> tuple[DestinationStatus, ...]:
+    """Return what the index says of the site's destinations."""
+    return tuple(_destination(ForwardQueue(index), each) for each in site.forwarding.destinations)
+
+
 def _study(index: Index, row: StudyRow) -> StudyStatus:
+    queue = ForwardQueue(index)
     instances, series = index.sizes(row.study_instance_uid)
     return StudyStatus(
         study_instance_uid=row.study_instance_uid,
@@ -61,4 +102,42 @@ def _study(index: Index, row: StudyRow) -> StudyStatus:
         instances=instances,
         series=series,
         order=row.order_accession or None,
+        forwarding=tuple(_forwarding(queue, each) for each in queue.of_study(row.study_instance_uid)),
+        answers=queue.answers(row.study_instance_uid),
     )
+
+
+def _forwarding(queue: ForwardQueue, dispatch: Dispatch) -> Forwarding:
+    return Forwarding(
+        destination=dispatch.destination,
+        level=dispatch.selection.level,
+        series_instance_uid=dispatch.selection.series_instance_uid or None,
+        sop_instance_uid=dispatch.selection.sop_instance_uid or None,
+        state=dispatch.state,
+        instances=queue.instances(dispatch),
+        missing=len(queue.missing(dispatch)),
+        attempts=dispatch.attempts,
+        next_try=_moment(dispatch.due) if dispatch.state == "waiting" else None,
+        problem=dispatch.problem or None,
+    )
+
+
+def _destination(queue: ForwardQueue, destination: Destination) -> DestinationStatus:
+    queued = queue.of_destination(destination.ae_title)
+    waiting = [each for each in queued if each.state in ("waiting", "sending")]
+    failed = [each for each in queued if each.state == "failed"]
+    problems = [each.problem for each in (*failed, *waiting) if each.problem]
+    due = [each.due for each in waiting if each.state == "waiting"]
+    return DestinationStatus(
+        ae_title=destination.ae_title,
+        host=destination.host,
+        port=destination.port,
+        waiting=len(waiting),
+        failed=len(failed),
+        next_try=_moment(min(due)) if due else None,
+        problem=problems[-1] if problems else None,
+    )
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -30,9 +30,11 @@ from simulator.events import (
     CommitmentRequested,
     CommitmentUndelivered,
     ConnectionBroken,
+    DispatchChanged,
     EchoAnswered,
     Event,
     FileFound,
+    ForwardAsked,
     GatewayKilled,
     GatewayStarted,
     GatewayStopped,
@@ -45,6 +47,7 @@ from simulator.events import (
     OrderAcknowledged,
     OrderFailed,
     OrderReceived,
+    PixelsPlanned,
     ReconcileAnswered,
     StoreAnswered,
     StoreFailed,
@@ -372,6 +375,29 @@ def _(event: ActFound, names: _Names) -> str:
 
 
 @_single.register
+def _(event: DispatchChanged, names: _Names) -> str:
+    part = "an instance of " if event.sop_instance_uid else "a series of " if event.series_instance_uid else ""
+    what = f"{part}{names.study(event.study_instance_uid)} for {event.destination}: {event.state}"
+    lacks = f", {_instances(event.missing)} missing" if event.missing and event.state != "done" else ""
+    tries = f", attempt {event.attempts}" if event.attempts else ""
+    return f"{what}{lacks}{tries}{f': {event.problem}' if event.problem else ''}"
+
+
+@_single.register
+def _(event: ForwardAsked, names: _Names) -> str:
+    part = "an instance of " if event.sop_instance_uid else "a series of " if event.series_instance_uid else ""
+    answer = "queued" if event.status_code == 202 else f"refused with {event.status_code}: {event.text}"
+    return f"asked to forward {part}{names.study(event.study_instance_uid)} to {event.destination}: {answer}"
+
+
+@_single.register
+def _(event: PixelsPlanned, names: _Names) -> str:
+    return (
+        f"noted the pixels of {_instances(len(event.digests))} of {names.study(event.study_instance_uid)} uncompressed"
+    )
+
+
+@_single.register
 def _(event: WaitEnded, names: _Names) -> str:
     return f"waited for {event.waited_for}: {'seen' if event.met else 'in vain, the deadline passed'}"
 
@@ -409,7 +435,7 @@ def _by_status(events: Sequence[Any], study: str, verb: str) -> list[str]:
     parts: list[str] = []
     for status, some in _groups(events).items():
         of = "" if parts else f" of {study}"
-        parts.append(f"{_instances(len(some), bool(parts))}{of} {verb} {status}{_comments(some)}")
+        parts.append(f"{_instances(len(some), bool(parts))}{of} {verb} {status or 'by nothing'}{_comments(some)}")
     return parts
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydicom.uid import UID
+
 from simulator.events import (
     ActFound,
     AssociationAccepted,
@@ -24,8 +26,10 @@ from simulator.events import (
     CommitmentReported,
     CommitmentRequested,
     ConnectionBroken,
+    DispatchChanged,
     EchoAnswered,
     FileFound,
+    ForwardAsked,
     GatewayStarted,
     GatewayStopped,
     HarnessFailed,
@@ -34,6 +38,7 @@ from simulator.events import (
     InstanceStored,
     OrderAcknowledged,
     OrderFailed,
+    PixelsPlanned,
     ReconcileAnswered,
     StoreAnswered,
     StoreFailed,
@@ -47,6 +52,7 @@ from simulator.scenario.model import (
     AssociationExpectation,
     Case,
     CommitmentExpectation,
+    DestinationExpectation,
     OrderExpectation,
     StudyExpectation,
 )
@@ -101,6 +107,7 @@ class _Judge:
 
     def findings(self) -> Iterator[Finding]:
         yield from self._waits()
+        yield from self._forwards()
         wire, gateway, downstream = self._case.then.wire, self._case.then.gateway, self._case.then.downstream
         if wire.echo is not None and wire.echo.status is not None:
             yield self._echo(wire.echo.status)
@@ -119,8 +126,8 @@ class _Judge:
         if gateway.audit is not None:
             yield self._audit(gateway.audit)
         yield from self._refusals()
-        for name, arrival in downstream.studies.items():
-            yield from self._arrival(name, arrival)
+        for remote, name, arrival in downstream.arrivals():
+            yield from self._arrival(remote, name, arrival)
         yield from self._process()
 
     # --- steps ---------------------------------------------------------------------------------------
@@ -135,6 +142,17 @@ class _Judge:
             met = outcome is not None and outcome.met and outcome.waited_for == wanted
             because = f"the gateway said so: {wanted}" if met else f"the story waited in vain: {wanted}"
             yield _finding(f"when.{number}.wait", wanted, wanted if met else None, because, self._gateway_tells)
+
+    def _forwards(self) -> Iterator[Finding]:
+        asked = iter(self._history.of(ForwardAsked))
+        for number, step in enumerate(self._case.when):
+            if step.forward is None:
+                continue
+            answer = next(asked, None)
+            observed = None if answer is None else "queued" if answer.status_code == 202 else "refused"
+            because = "the gateway was not asked" if answer is None else f"the gateway answered {answer.status_code}"
+            because += f": {answer.text}" if answer is not None and answer.text else ""
+            yield _finding(f"when.{number}.forward", step.forward.answer, observed, because, self._gateway_tells)
 
     # --- wire ----------------------------------------------------------------------------------------
 
@@ -259,7 +277,7 @@ class _Judge:
             "originals": lambda: self._originals(uid),
             "acts": lambda: [act.act for act in self._history.of(ActFound) if act.study_instance_uid == uid],
         }
-        for key, value in expected.model_dump(mode="json", exclude_none=True).items():
+        for key, value in expected.model_dump(mode="json", exclude_none=True, exclude={"destinations"}).items():
             observed = seen[key]()
             because = f"of {_called('study', name)} the gateway says: {key} {_words(observed)}"
             if key == "files":
@@ -272,6 +290,20 @@ class _Judge:
                 why = f": {', '.join(last.reasons)}" if last.reasons else ""
                 because = f"{_called('study', name)} is {last.state}{why}"
             yield _finding(f"gateway.studies.{name}.{key}", value, observed, because, self._gateway_tells)
+
+        for remote, there in expected.destinations.items():
+            yield from self._destination(name, remote, there)
+
+    def _destination(self, name: str, remote: str, expected: DestinationExpectation) -> Iterator[Finding]:
+        told = [e for e in self._history.of(DispatchChanged) if e.study_instance_uid == self._uid(name)]
+        last = next((e for e in reversed(told) if e.destination == remote.upper()), None)
+        for key, value in expected.model_dump(mode="json", exclude_none=True).items():
+            observed = getattr(last, key) if last is not None else None
+            because = f"of {_called('study', name)} at {remote} the gateway says: {key} {_words(observed)}"
+            if key == "problem" and value and observed and value in observed:
+                observed = value  # words of it were expected, and they are there
+            check = f"gateway.studies.{name}.destinations.{remote}.{key}"
+            yield _finding(check, value, observed, because, self._gateway_tells)
 
     def _refusals(self) -> Iterator[Finding]:
         """What the gateway says of those it rejected or broke off: all of them count, whoever they were."""
@@ -322,24 +354,39 @@ class _Judge:
 
     # --- downstream ----------------------------------------------------------------------------------
 
-    def _arrival(self, name: str, expected: ArrivalExpectation) -> Iterator[Finding]:
+    def _arrival(self, remote: str, name: str, expected: ArrivalExpectation) -> Iterator[Finding]:
         uid = self._uid(name)
-        arrived = [e for e in self._history.of(InstanceReceived) if e.study_instance_uid == uid]
+        arrived = [
+            e for e in self._history.of(InstanceReceived) if e.study_instance_uid == uid and remote in ("", e.observer)
+        ]
         sent = {e.sop_instance_uid: e for e in self._history.of(StoreAnswered) if e.study_instance_uid == uid}
-        where = f"downstream.studies.{name}"
+        where = f"downstream.remotes.{remote}.studies.{name}" if remote else f"downstream.studies.{name}"
+        there = remote or "the remote SCP"
         if expected.instances is not None:
             count = len({event.sop_instance_uid for event in arrived})
-            because = f"distinct instances of {_called('study', name)} that reached the remote SCP: {count}"
+            because = f"distinct instances of {_called('study', name)} that reached {there}: {count}"
             yield _finding(f"{where}.instances", expected.instances, count, because)
+        if expected.stored is not None:
+            count = len({event.sop_instance_uid for event in arrived if _stored(event.status)})
+            because = f"distinct instances of {_called('study', name)} that {there} stored: {count}"
+            yield _finding(f"{where}.stored", expected.stored, count, because)
         if expected.repeated is not None:
             repeated = len(arrived) - len({event.sop_instance_uid for event in arrived})
             because = (
                 f"{repeated} of {len(arrived)} arrivals of {_called('study', name)} were of what had arrived before"
             )
             yield _finding(f"{where}.repeated", expected.repeated, repeated, because)
+        if expected.pixel_values is not None:
+            yield self._pixel_values(f"{where}.pixel_values", expected.pixel_values, arrived, sent)
+        syntax = expected.transfer_syntax
+        if syntax is not None and syntax != "identical":
+            names = sorted({UID(event.transfer_syntax_uid).keyword for event in arrived})
+            because = f"{_called('study', name)} reached {there} in {', '.join(names) or 'no transfer syntax at all'}"
+            yield _finding(f"{where}.transfer_syntax", syntax, names[0] if len(names) == 1 else names or None, because)
+            syntax = None
         compared = {
             "pixel_data": (expected.pixel_data, "pixel_data_digest", "Pixel Data"),
-            "transfer_syntax": (expected.transfer_syntax, "transfer_syntax_uid", "transfer syntax"),
+            "transfer_syntax": (syntax, "transfer_syntax_uid", "transfer syntax"),
         }
         for key, (wanted, field, words) in compared.items():
             if wanted is None:
@@ -366,6 +413,26 @@ class _Judge:
         )
         return _finding(f"downstream.studies.{name}.keys", expected, observed, because)
 
+    @staticmethod
+    def _compressed_as_sent(event: InstanceReceived, sent: StoreAnswered | None) -> bool:
+        return not _differs(event, sent, "transfer_syntax_uid") and not _differs(event, sent, "pixel_data_digest")
+
+    def _pixel_values(
+        self, where: str, wanted: str, arrived: list[InstanceReceived], sent: dict[str, StoreAnswered]
+    ) -> Finding:
+        """Compare samples without a decoder: what was planned before it was compressed is there, byte for byte."""
+        planned = {uid: digest for event in self._history.of(PixelsPlanned) for uid, digest in event.digests.items()}
+        changed = [
+            e
+            for e in arrived
+            if planned.get(e.sop_instance_uid) != e.pixel_data_digest
+            and not self._compressed_as_sent(e, sent.get(e.sop_instance_uid))
+        ]
+        observed = "nothing arrived" if not arrived else "changed" if changed else "identical"
+        because = f"samples of {len(arrived) - len(changed)} of {len(arrived)} instances are those that were planned"
+        because += f"; changed: {_listed(changed, sent)}" if changed else ""
+        return _finding(where, wanted, observed, because)
+
     def _uid(self, name: str) -> str:
         return self._plan.studies[name]
 
@@ -391,6 +458,11 @@ def _kept(
             observed.append(key if kept == was else f"{key} altered")
     because = f"Original Attributes Sequence of {len(arrived)} instances keeps: {', '.join(observed) or 'nothing'}"
     return _finding(check, list(expected), observed if arrived else None, because)
+
+
+def _stored(status: str) -> bool:
+    """Tell whether a status of C-STORE says that the instance was stored (PS3.4 B.2.3)."""
+    return status == "0000" or status.startswith("B")
 
 
 def _differs(arrived: InstanceReceived, sent: StoreAnswered | None, field: str) -> bool:

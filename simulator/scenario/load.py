@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from simulator import resources, strict_yaml
 from simulator.errors import LoadError, Problem, UsageError
 from simulator.rules import sop_classes
 from simulator.scenario import requirements
-from simulator.scenario.model import Case, Ending, Scenario, SeriesSpec, Step, Story
+from simulator.scenario.model import Case, Ending, Scenario, SeriesSpec, Story
 from simulator.site import Site, merged
 from simulator.strict_yaml import Path_, nearest
 from simulator.synthesis import compression
@@ -158,42 +158,66 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
         yield ("mutate", study), study, studies, "study"
         for number, lie in enumerate(told):
             yield ("mutate", study, number), lie, lies, "lie"
-    yield from _names_in_steps(case, orders, studies)
-    for order in case.then.wire.orders:
-        yield ("then", "wire", "orders", order), order, orders, "order"
-    for study in case.then.wire.commitments:
-        yield ("then", "wire", "commitments", study), study, studies, "study"
-    for where in ("wire", "gateway", "downstream"):
-        for study in getattr(case.then, where).studies:
-            yield ("then", where, "studies", study), study, studies, "study"
+    known = {"order": orders, "study": studies, "remote": _remotes(case)}
+    yield from _names_in_steps(case, known)
+    for where, name, kind in _names_in_expectations(case):
+        yield ("then", *where), name, known[kind], kind
     for study, arrival in case.then.downstream.studies.items():
         if arrival.keys is not None:
             yield ("then", "downstream", "studies", study, "keys"), arrival.keys, orders | {"study"}, "order"
 
 
-def _names_in_steps(case: Case, orders: set[str], studies: set[str]) -> Iterator[tuple[Path_, str, set[str], str]]:
+def _remotes(case: Case) -> set[str]:
+    return set(case.given.remotes) or {"remote1"}
+
+
+_NAMES_IN_A_STEP = {
+    "send_order": "order",
+    "store": "study",
+    "wait.study": "study",
+    "commit.study": "study",
+    "reconcile.study": "study",
+    "reconcile.order": "order",
+    "forward.study": "study",
+    "forward.to": "remote",
+    "start_remote": "remote",
+}
+
+
+def _names_in_steps(case: Case, known: Mapping[str, set[str]]) -> Iterator[tuple[Path_, str, set[str], str]]:
     for number, step in enumerate(case.when):
-        yield from _names_in_step(("when", number), step, orders, studies)
+        for place, kind in _NAMES_IN_A_STEP.items():
+            keys = place.split(".")
+            if (name := _value(step, keys)) is not None:
+                yield ("when", number, *keys), name, known[kind], kind
     for path, ending in _endings(case):
         if ending.storing is not None:
-            yield (*path, "storing"), ending.storing, studies, "study"
+            yield (*path, "storing"), ending.storing, known["study"], "study"
 
 
-def _names_in_step(
-    path: Path_, step: Step, orders: set[str], studies: set[str]
-) -> Iterator[tuple[Path_, str, set[str], str]]:
-    if step.send_order is not None:
-        yield (*path, "send_order"), step.send_order, orders, "order"
-    if step.store is not None:
-        yield (*path, "store"), step.store, studies, "study"
-    if step.wait is not None:
-        yield (*path, "wait", "study"), step.wait.study, studies, "study"
-    if step.commit is not None:
-        yield (*path, "commit", "study"), step.commit.study, studies, "study"
-    if step.reconcile is not None:
-        yield (*path, "reconcile", "study"), step.reconcile.study, studies, "study"
-    if step.reconcile is not None and step.reconcile.order is not None:
-        yield (*path, "reconcile", "order"), step.reconcile.order, orders, "order"
+def _value(model: object, keys: Sequence[str]) -> str | None:
+    """Return what stands below a model under keys, None where one of them is not given."""
+    for key in keys:
+        model = getattr(model, key, None)
+    return model if isinstance(model, str) else None
+
+
+def _names_in_expectations(case: Case) -> Iterator[tuple[Path_, str, str]]:
+    """Yield the path below `then`, the name, and what kind of thing it names."""
+    for order in case.then.wire.orders:
+        yield ("wire", "orders", order), order, "order"
+    for study in case.then.wire.commitments:
+        yield ("wire", "commitments", study), study, "study"
+    for where in ("wire", "gateway", "downstream"):
+        for study in getattr(case.then, where).studies:
+            yield (where, "studies", study), study, "study"
+    for name, expected in case.then.gateway.studies.items():
+        for remote in expected.destinations:
+            yield ("gateway", "studies", name, "destinations", remote), remote, "remote"
+    for remote, there in case.then.downstream.remotes.items():
+        yield ("downstream", "remotes", remote), remote, "remote"
+        for study in there.studies:
+            yield ("downstream", "remotes", remote, "studies", study), study, "study"
 
 
 def _endings(case: Case) -> Iterator[tuple[Path_, Ending]]:
@@ -303,6 +327,30 @@ def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies
     for where in ("wire", "gateway", "downstream"):
         for study in set(getattr(case.then, where).studies) & studies - stored:
             yield _problem(file, origins, ("then", where, "studies", study), f"no step stores study {study!r}")
+    for remote, there in case.then.downstream.remotes.items():
+        for study in set(there.studies) & studies - stored:
+            path = ("then", "downstream", "remotes", remote, "studies", study)
+            yield _problem(file, origins, path, f"no step stores study {study!r}")
+    yield from _never_there(case, origins, file)
+
+
+def _never_there(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
+    """Yield what is counted beyond what there is, and remote SCPs that are started where they listen already."""
+    for number, step in enumerate(case.when):
+        down = {name for name, spec in case.given.remotes.items() if spec.starts == "down"}
+        started = [earlier.start_remote for earlier in case.when[:number]]
+        name = step.start_remote
+        if name in _remotes(case) and (name not in down or name in started):
+            yield _problem(file, origins, ("when", number, "start_remote"), f"remote {name!r} listens already")
+        if step.forward is None or step.forward.study not in case.given.studies:
+            continue
+        series = case.given.studies[step.forward.study].series
+        chosen, path = step.forward.series or 1, ("when", number, "forward")
+        if chosen > len(series):
+            yield _problem(file, origins, (*path, "series"), f"the study has {len(series)} series")
+        elif (step.forward.instance or 1) > series[chosen - 1].instances:
+            message = f"series {chosen} has {series[chosen - 1].instances} instances"
+            yield _problem(file, origins, (*path, "instance"), message)
 
 
 def _leaves(content: Any) -> bool:

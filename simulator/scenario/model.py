@@ -7,12 +7,14 @@ that the gateway could compute is computed here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Status = Annotated[str, Field(pattern=r"^[0-9A-F]{4}$")]
+RemoteName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,15}$")]
 State = Literal["receiving", "unmatched", "matched", "forwarding", "forwarded", "rejected", "failed"]
 
 
@@ -85,13 +87,34 @@ class AssociateSpec(ModalitySpec):
     hold: bool = Field(default=False, description="Keep it open until all steps are done; else echo, and release.")
 
 
+class RemoteSpec(Strict):
+    """A remote SCP, and how it behaves; its AE title is its name in capital letters. Without keys it takes everything.
+
+    It counts C-STORE requests over all associations, from 1 on.
+    """
+
+    starts: Literal["up", "down"] = Field(default="up", description="down: nothing listens until `start_remote`.")
+    rejects: bool = Field(default=False, description="It rejects every association.")
+    accepts: tuple[TransferSyntax, ...] = Field(default=(), description="The transfer syntaxes it takes; empty: all.")
+    answers: Status = Field(default="0000", description="The status with which it answers.")
+    times: int | None = Field(default=None, ge=1, description="To so many requests `answers` goes; without it, to all.")
+    aborts_at: int | None = Field(default=None, ge=1, description="It aborts the association at this request.")
+    hangs_at: int | None = Field(default=None, ge=1, description="It never answers this request.")
+    destination: dict[str, Any] = Field(
+        default_factory=dict, description="Laid over what the site profile says of it as a destination."
+    )
+
+
 class Given(Strict):
-    """What is there before the story begins: the site's settings, orders and studies, by names of your choice."""
+    """What is there before the story begins: settings, orders, studies and remote SCPs, by names of your choice."""
 
     site: dict[str, Any] = Field(default_factory=dict, description="Laid over the site profile of the run.")
     orders: dict[Name, OrderSpec] = Field(default_factory=dict)
     studies: dict[Name, StudySpec] = Field(default_factory=dict)
     modality: ModalitySpec = ModalitySpec()
+    remotes: dict[RemoteName, RemoteSpec] = Field(
+        default_factory=dict, description="Every one is a destination; without any there is one, REMOTE1."
+    )
 
 
 class Wait(Strict):
@@ -165,6 +188,22 @@ class Reconcile(Strict):
         return self
 
 
+class Forward(Strict):
+    """Somebody asks the gateway to forward a study, one series of it, or one instance of that series."""
+
+    study: Name
+    series: int | None = Field(default=None, ge=1, description="Which series of the study, counted from 1.")
+    instance: int | None = Field(default=None, ge=1, description="Which instance of that series, counted from 1.")
+    to: RemoteName
+    answer: Literal["queued", "refused"] = Field(default="queued", description="What the gateway must answer.")
+
+    @model_validator(mode="after")
+    def _names_the_series_of_the_instance(self) -> Forward:
+        if self.instance is not None and self.series is None:
+            raise ValueError("an instance is counted in its series, so name the series too")
+        return self
+
+
 class Step(Strict):
     """One thing to do; exactly one key."""
 
@@ -172,6 +211,8 @@ class Step(Strict):
     send_order: Name | None = Field(default=None, description="The order placer sends this order by MLLP.")
     store: Name | None = Field(default=None, description="The modality sends this study by C-STORE.")
     wait: Wait | None = None
+    forward: Forward | None = Field(default=None, description="By hand, as `simulate forward` does.")
+    start_remote: RemoteName | None = Field(default=None, description="A remote SCP that was down listens from now on.")
     restart: Literal["gateway"] | Ending | None = Field(
         default=None, description="The gateway is stopped cleanly, and started again on the same folder."
     )
@@ -280,6 +321,15 @@ class OperatorExpectation(Strict):
     answers: tuple[Answer, ...] | None = None
 
 
+class DestinationExpectation(Strict):
+    """What the gateway says of a study at one destination: the last word about it."""
+
+    state: Literal["waiting", "done", "failed", "withdrawn"] | None = None
+    attempts: int | None = Field(default=None, ge=0, description="How often it tried.")
+    missing: int | None = Field(default=None, ge=0, description="Instances that the destination has not stored.")
+    problem: str | None = Field(default=None, description="Words that stand in what went wrong; empty: nothing did.")
+
+
 class StudyExpectation(Strict):
     """What is seen in the gateway of a study when all is over."""
 
@@ -299,6 +349,7 @@ class StudyExpectation(Strict):
     acts: tuple[str, ...] | None = Field(
         default=None, description="What its audit log says was done about the study, in order."
     )
+    destinations: dict[RemoteName, DestinationExpectation] = Field(default_factory=dict)
 
 
 class GatewayExpectation(Strict):
@@ -320,11 +371,21 @@ class ArrivalExpectation(Strict):
     """What is seen of a study at the remote SCP."""
 
     instances: int | None = Field(default=None, ge=0, description="Distinct instances that arrived.")
+    stored: int | None = Field(
+        default=None, ge=0, description="Distinct instances that the remote SCP answered with success or a warning."
+    )
     repeated: int | None = Field(default=None, ge=0, description="Arrivals of an instance that had arrived before.")
     pixel_data: Literal["identical"] | None = Field(
         default=None, description="Pixel Data of all that arrived is byte for byte what the modality sent."
     )
-    transfer_syntax: Literal["identical"] | None = None
+    pixel_values: Literal["identical"] | None = Field(
+        default=None,
+        description="The samples of all that arrived are those that were planned: Pixel Data is byte for byte what it "
+        "was before it was compressed, or still the compressed bytes that were sent.",
+    )
+    transfer_syntax: Literal["identical"] | TransferSyntax | None = Field(
+        default=None, description="In which transfer syntax each instance arrived; identical: as it was sent."
+    )
     keys: Name | None = Field(
         default=None, description="Whose accession number and major keys arrived: an order's by its name, or `study`."
     )
@@ -333,10 +394,23 @@ class ArrivalExpectation(Strict):
     )
 
 
-class DownstreamExpectation(Strict):
-    """What is seen at the remote SCP."""
+class RemoteExpectation(Strict):
+    """What is seen at one remote SCP."""
 
     studies: dict[Name, ArrivalExpectation] = Field(default_factory=dict)
+
+
+class DownstreamExpectation(Strict):
+    """What is seen at all remote SCPs together, and at each."""
+
+    studies: dict[Name, ArrivalExpectation] = Field(default_factory=dict)
+    remotes: dict[RemoteName, RemoteExpectation] = Field(default_factory=dict)
+
+    def arrivals(self) -> Iterator[tuple[str, str, ArrivalExpectation]]:
+        """Yield every expectation: the remote SCP, empty for all together, the study, and what is expected there."""
+        yield from (("", study, arrival) for study, arrival in self.studies.items())
+        for remote, there in self.remotes.items():
+            yield from ((remote, study, arrival) for study, arrival in there.studies.items())
 
 
 class Then(Strict):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 
-from simulator.events import CasePlanned
+from simulator.events import CasePlanned, PixelsPlanned
 from simulator.rules import sop_classes
 from simulator.scenario.model import Case, Commit, Scenario, SeriesSpec
 from simulator.site import Site, overridden
@@ -14,7 +15,7 @@ from simulator.synthesis.lies import LIES
 from simulator.synthesis.orders import Order
 from simulator.synthesis.studies import Study
 from simulator.synthesis.uids import uid
-from simulator.wire import hl7_messages, key_digests
+from simulator.wire import data_set, hl7_messages, key_digests
 from simulator.wire.association import Outgoing
 from simulator.wire.commitment import PUSH_MODEL_INSTANCE, REQUEST_ACTION, Reference, Request
 from simulator.wire.hl7_messages import OrderMessage
@@ -38,6 +39,23 @@ class PlannedStudy:
     """One study, ready to send: each instance is made when its turn comes."""
 
     made: Study
+    uncompressed: Callable[[], Study] = field(repr=False, compare=False)
+
+    def selected(self, series: int | None, instance: int | None) -> tuple[str, str]:
+        """Return Series and SOP Instance UID of a series and of an instance in it, counted from 1; empty for None."""
+        if series is None:
+            return "", ""
+        first = sum(self.made.instances.series_sizes[: series - 1])
+        found = self.made.instances[first + (instance or 1) - 1]
+        return found.series_instance_uid, found.sop_instance_uid if instance is not None else ""
+
+    def pixels(self) -> PixelsPlanned:
+        """Return the digests of Pixel Data before it was compressed, instance by instance."""
+        digests = {
+            each.sop_instance_uid: data_set.pixel_data_digest(each.data_set, each.transfer_syntax_uid)
+            for each in self.uncompressed().instances
+        }
+        return PixelsPlanned(observer="runner", study_instance_uid=self.study_instance_uid, digests=digests)
 
     @property
     def study_instance_uid(self) -> str:
@@ -215,7 +233,11 @@ def _study(seed: str, case: Case, name: str, made: Mapping[str, Order]) -> Plann
     lies = [LIES[lie] for lie in case.mutate.get(name, ())]
     series = [_series(each) for each in spec.series]
     character_set = character_sets.by_name(spec.character_set)
-    return PlannedStudy(studies.study(seed, order, series, lies, character_set))
+    native = [replace(each, transfer_syntax=compression.EXPLICIT_VR_LITTLE_ENDIAN) for each in series]
+    return PlannedStudy(
+        studies.study(seed, order, series, lies, character_set),
+        partial(studies.study, seed, order, native, lies, character_set),
+    )
 
 
 def _series(spec: SeriesSpec) -> studies.SeriesSpec:

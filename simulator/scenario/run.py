@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from simulator.actors.commitment import Reports
 from simulator.actors.modality import Modality
 from simulator.actors.operator import Operator
 from simulator.actors.order_placer import OrderPlacer
-from simulator.actors.remote_scp import RemoteSCP
+from simulator.actors.remote_scp import Behaviour, RemoteSCP
 from simulator.errors import NotDicom, SimulatorError
 from simulator.events import (
     AssociationRejected,
@@ -29,8 +29,10 @@ from simulator.events import (
     CommitmentRequested,
     CommitmentUndelivered,
     ConnectionBroken,
+    DispatchChanged,
     Event,
     FileFound,
+    ForwardAsked,
     GatewayStarted,
     HarnessFailed,
     InstanceReceived,
@@ -50,15 +52,20 @@ from simulator.scenario.model import (
     Case,
     Commit,
     Ending,
+    Forward,
     Reconcile,
+    RemoteSpec,
     Scenario,
     Step,
+    StudyExpectation,
     Wait,
 )
 from simulator.scenario.plan import Picture, Plan, case_id, pictures, plan
 from simulator.site import Site, overridden, with_files_from
+from simulator.synthesis import compression
 from simulator.wire import certificates, data_set, part10
 from simulator.wire.association import Address, Association, Context
+from simulator.wire.gateway_api import GatewayApi
 
 PATIENCE = 20.0
 """Seconds without any event after which a wait is given up."""
@@ -70,8 +77,8 @@ THUMBNAIL = 128
 """Pixels of the longer side of a picture in the report."""
 
 MODALITY = "MODALITY1"
-REMOTE = "REMOTE1"
 OPERATOR = "OPERATOR1"
+REMOTE = "remote1"
 _LOOPBACK = "127.0.0.1"
 
 
@@ -170,10 +177,9 @@ class _Stage:
         recorder.watch(self._tally.count)
         self._folder = settings.folder / _folder_name(planned.id)
         self._folder.mkdir(parents=True)
-        contexts = [Context(sop_class.uid, transfer_syntaxes.ACCEPTED) for sop_class in planned.site.storage_classes()]
-        self._remote = RemoteSCP(REMOTE, _LOOPBACK, 0, contexts, recorder.observe)
+        self._remotes = {name: _remote(name, spec, planned, recorder) for name, spec in _remotes(planned.case).items()}
         self._reports = Reports(_calling_ae_title(planned.site), _LOOPBACK, recorder.observe)
-        site = _on_free_ports(planned, self._remote.start())
+        site = _on_free_ports(planned, self._destinations())
         if any(step.commit and step.commit.listener != "none" for step in planned.case.when):
             site = _with_address_of_modality(site, self._reports.port)
         self._certificates = self._folder / "certificates"
@@ -189,14 +195,14 @@ class _Stage:
             self._started = self._gateway.start()
         except BaseException:  # an interrupt too must leave no process behind
             self._gateway.stop()
-            self._remote.stop()
+            self._stop_remotes()
             self._reports.stop()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._gateway.stop()
-        self._remote.stop()
+        self._stop_remotes()
         self._reports.stop()
         for found in _files(self._gateway.data):
             self._recorder.observe(found)
@@ -204,8 +210,28 @@ class _Stage:
             self._recorder.observe(act)
         shutil.rmtree(self._gateway.data, ignore_errors=True)
 
+    def _destinations(self) -> list[dict[str, Any]]:
+        """Put up the remote SCPs that are up, and return all of them as the site profile names destinations."""
+        specs = _remotes(self._plan.case)
+        return [
+            {
+                **specs[name].destination,
+                "ae_title": name.upper(),
+                "host": _LOOPBACK,
+                "port": remote.start() if specs[name].starts == "up" else remote.reserve(),
+            }
+            for name, remote in self._remotes.items()
+        ]
+
+    def _stop_remotes(self) -> None:
+        for remote in self._remotes.values():
+            remote.stop()
+
     def perform(self) -> None:
         """Do every step, then wait for what is expected and watch for what is not."""
+        arrivals = self._plan.case.then.downstream.arrivals()
+        for name in sorted({study for _, study, arrival in arrivals if arrival.pixel_values}):
+            self._recorder.observe(self._plan.studies[name].pixels())
         try:
             for number, step in enumerate(self._plan.case.when):
                 self._do(number, step)
@@ -232,6 +258,10 @@ class _Stage:
             self._commit(number, step.commit)
         elif step.take_reports is not None:
             self._reports.listen()
+        elif step.forward is not None:
+            self._forward(step.forward)
+        elif step.start_remote is not None:
+            self._remotes[step.start_remote].start()
         elif step.ending is not None:
             self._end_and_start(step.ending, self._gateway.stop if step.restart is not None else self._gateway.kill)
         elif step.associate is not None:
@@ -258,6 +288,16 @@ class _Stage:
         if wait.report is not None:
             return wait.report in self._tally.reports.get(uid, [])
         return wait.state in self._tally.states.get(uid, [])
+
+    def _forward(self, asked: Forward) -> None:
+        assert self._started is not None
+        study = self._plan.studies[asked.study]
+        series, instance = study.selected(asked.series, asked.instance)
+        named = {"series_instance_uid": series, "sop_instance_uid": instance}
+        body = {"study_instance_uid": study.study_instance_uid, "destination": asked.to.upper()}
+        code, answer = GatewayApi(self._started.http_url).forward(body | {k: v for k, v in named.items() if v})
+        told = str(answer.get("error", ""))
+        self._recorder.observe(ForwardAsked(observer="runner", **body, **named, status_code=code, text=told))
 
     def _end_and_start(self, how: Ending, end: Callable[[], None]) -> None:
         """End the gateway, in between or in the midst of an association, and start it on the same folder."""
@@ -317,46 +357,54 @@ class _Stage:
 
     def _is_settled(self) -> bool:
         """Tell whether everything that is expected of states and counts was seen."""
-        then = self._plan.case.then
-        for name, study in then.gateway.studies.items():
-            uid = self._plan.studies[name].study_instance_uid
-            states = self._tally.states.get(uid, [])
-            if study.state is not None and (not states or states[-1] != study.state):
-                return False
-            if study.states is not None and len(states) < len(study.states):
-                return False
-            if study.instances is not None and len(self._tally.stored.get(uid, ())) < study.instances:
-                return False
-        if not self._tally.rejected >= Counter(then.gateway.rejected or {}):
-            return False
-        if not self._tally.broken >= Counter(then.gateway.broken or {}):
-            return False
-        for name, commitment in then.wire.commitments.items():
-            told = self._tally.reports.get(self._plan.studies[name].study_instance_uid, [])
-            if told.count("taken") < commitment.expected_reports:
-                return False
-        for name, arrival in then.downstream.studies.items():
-            arrived = self._tally.arrived.get(self._plan.studies[name].study_instance_uid, Counter())
-            if len(arrived) < (arrival.instances or 0) or arrived.total() - len(arrived) < (arrival.repeated or 0):
-                return False
-        return True
+        then, tally = self._plan.case.then, self._tally
+        return (
+            all(self._study_is_settled(name, study) for name, study in then.gateway.studies.items())
+            and tally.rejected >= Counter(then.gateway.rejected or {})
+            and tally.broken >= Counter(then.gateway.broken or {})
+            and all(
+                tally.reports.get(self._uid(name), []).count("taken") >= commitment.expected_reports
+                for name, commitment in then.wire.commitments.items()
+            )
+            and all(
+                len(arrived) >= (arrival.instances or 0) and arrived.total() - len(arrived) >= (arrival.repeated or 0)
+                for arrival, arrived in self._arrivals()
+            )
+        )
+
+    def _study_is_settled(self, name: str, study: StudyExpectation) -> bool:
+        uid = self._uid(name)
+        states = self._tally.states.get(uid, [])
+        return (
+            (study.state is None or states[-1:] == [study.state])
+            and len(states) >= len(study.states or ())
+            and len(self._tally.stored.get(uid, ())) >= (study.instances or 0)
+            and all(
+                there.state is None or self._tally.dispatches.get((remote.upper(), uid)) == there.state
+                for remote, there in study.destinations.items()
+            )
+        )
+
+    def _uid(self, name: str) -> str:
+        return self._plan.studies[name].study_instance_uid
 
     def _must_not_happen(self) -> bool:
         """Tell whether something is expected not to arrive downstream: a study at all, or a second time."""
-        return any(0 in (arrival.instances, arrival.repeated) for arrival in self._arrivals().values()) or any(
+        return any(0 in (arrival.instances, arrival.repeated) for arrival, _ in self._arrivals()) or any(
             commitment.reports == 0 for commitment in self._plan.case.then.wire.commitments.values()
         )
 
     def _has_happened(self) -> bool:
         return any(
             (arrival.instances == 0 and arrived) or (arrival.repeated == 0 and arrived.total() > len(arrived))
-            for uid, arrival in self._arrivals().items()
-            if (arrived := self._tally.arrived.get(uid)) is not None
+            for arrival, arrived in self._arrivals()
         )
 
-    def _arrivals(self) -> dict[str, ArrivalExpectation]:
-        downstream = self._plan.case.then.downstream.studies
-        return {self._plan.studies[name].study_instance_uid: arrival for name, arrival in downstream.items()}
+    def _arrivals(self) -> Iterator[tuple[ArrivalExpectation, Counter[str]]]:
+        """Yield what is expected of each study somewhere, with how often each of its instances arrived there."""
+        for remote, name, arrival in self._plan.case.then.downstream.arrivals():
+            uid = self._plan.studies[name].study_instance_uid
+            yield arrival, self._tally.arrived.get((remote, uid), Counter())
 
 
 class _Tally:
@@ -365,7 +413,8 @@ class _Tally:
     def __init__(self) -> None:
         self.states: dict[str, list[str]] = {}
         self.stored: dict[str, set[str]] = {}
-        self.arrived: dict[str, Counter[str]] = {}
+        self.arrived: dict[tuple[str, str], Counter[str]] = {}
+        self.dispatches: dict[tuple[str, str], str] = {}
         self.rejected: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
         self.reports: dict[str, list[str]] = {}
@@ -378,7 +427,10 @@ class _Tally:
         elif isinstance(event, InstanceStored):
             self.stored.setdefault(event.study_instance_uid, set()).add(event.sop_instance_uid)
         elif isinstance(event, InstanceReceived):
-            self.arrived.setdefault(event.study_instance_uid, Counter())[event.sop_instance_uid] += 1
+            for where in ("", event.observer):
+                self.arrived.setdefault((where, event.study_instance_uid), Counter())[event.sop_instance_uid] += 1
+        elif isinstance(event, DispatchChanged):
+            self.dispatches[event.destination, event.study_instance_uid] = event.state
         elif isinstance(event, AssociationRejected):
             self.rejected[event.field] += 1
         elif isinstance(event, ConnectionBroken):
@@ -409,19 +461,43 @@ def _calling_ae_title(site: Site) -> str:
     return MODALITY if site.callers == "any" else site.callers[0].ae_title
 
 
-def _on_free_ports(planned: Plan, remote_port: int) -> Site:
+def _on_free_ports(planned: Plan, destinations: list[dict[str, Any]]) -> Site:
     site = planned.site
     # A profile may switch the plain port off for good; only a story that says so does without it.
     off = planned.case.given.site.get("gateway", {}).get("dicom_port") == "off"
     ports: dict[str, Any] = {"host": _LOOPBACK, "dicom_port": "off" if off else 0, "hl7_port": 0, "http_port": 0}
     if site.gateway.tls is not None and site.gateway.tls.port != "off":
         ports["tls"] = {"port": 0}
-    remote = {"ae_title": REMOTE, "host": _LOOPBACK, "port": remote_port}
     callers: dict[str, Any] = {}
     if site.callers != "any" and "callers" not in planned.case.given.site:
         # Whoever calls in this run does so from this machine; a story about addresses names them itself.
         callers = {"callers": [caller.model_dump(mode="json") | {"addresses": []} for caller in site.callers]}
-    return overridden(site, {"gateway": ports, "forwarding": {"destinations": [remote]}, **callers})
+    return overridden(site, {"gateway": ports, "forwarding": {"destinations": destinations}, **callers})
+
+
+def _remotes(case: Case) -> dict[str, RemoteSpec]:
+    return dict(case.given.remotes) or {REMOTE: RemoteSpec()}
+
+
+def _remote(name: str, spec: RemoteSpec, planned: Plan, recorder: Recorder) -> RemoteSCP:
+    """Return a remote SCP that is to be put up; its AE title is its name in capital letters."""
+    accepted = tuple(compression.by_name(each).uid for each in spec.accepts) or transfer_syntaxes.ACCEPTED
+    behaviour = Behaviour(
+        status=int(spec.answers, 16),
+        times=spec.times,
+        aborts_at=spec.aborts_at or 0,
+        hangs_at=spec.hangs_at or 0,
+        rejects=spec.rejects,
+    )
+    return RemoteSCP(
+        name.upper(),
+        _LOOPBACK,
+        0,
+        [Context(sop_class.uid, accepted) for sop_class in planned.site.storage_classes()],
+        recorder.observe,
+        observer=name if planned.case.given.remotes else "remote",
+        behaviour=behaviour,
+    )
 
 
 def _folder_name(identity: str) -> str:

@@ -53,6 +53,10 @@ _LOG = logging.getLogger(__name__)
 StoreService = Callable[[StoreRequest], Response]
 
 
+class EndAssociation(Exception):
+    """Raised by an `on_store` that wants the association aborted instead of answering."""
+
+
 class Acceptor:
     """Listens for associations and serves Verification and Storage as SCP, on one port or several.
 
@@ -168,18 +172,21 @@ class Acceptor:
         request: Any = event.request
         context, association = event.context, event.assoc
         asked: Any = association.requestor.primitive
-        response = self._on_store(
-            StoreRequest(
-                calling_ae_title=association.requestor.ae_title,
-                called_ae_title=str(asked.called_ae_title),
-                peer=str(association.requestor.address),
-                abstract_syntax_uid=str(context.abstract_syntax),
-                transfer_syntax_uid=str(context.transfer_syntax),
-                sop_class_uid=str(request.AffectedSOPClassUID),
-                sop_instance_uid=str(request.AffectedSOPInstanceUID),
-                data_set=request.DataSet.getvalue() if request.DataSet is not None else b"",
-            )
+        received = StoreRequest(
+            calling_ae_title=association.requestor.ae_title,
+            called_ae_title=str(asked.called_ae_title),
+            peer=str(association.requestor.address),
+            abstract_syntax_uid=str(context.abstract_syntax),
+            transfer_syntax_uid=str(context.transfer_syntax),
+            sop_class_uid=str(request.AffectedSOPClassUID),
+            sop_instance_uid=str(request.AffectedSOPInstanceUID),
+            data_set=request.DataSet.getvalue() if request.DataSet is not None else b"",
         )
+        try:
+            response = self._on_store(received)
+        except EndAssociation:
+            association.abort()
+            response = Response(0x0110)  # which goes nowhere any more
         answer = Dataset()
         answer.Status = response.status
         if response.error_comment:

@@ -12,6 +12,7 @@ parks the reactor once, for good, by a handshake that cannot be missed (see `_Pa
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import socket
@@ -50,7 +51,7 @@ MAXIMUM_PDU = 131072
 IMPLEMENTATION_CLASS_UID = "2.25.316471893226045293846018476511983514211"
 IMPLEMENTATION_VERSION_NAME = "HAGW_SIM_0_1"
 VERIFICATION = "1.2.840.10008.1.1"
-_MAXIMUM_CONTEXTS = 128
+MAXIMUM_CONTEXTS = 128
 _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")  # PS3.5 6.2
 _POLL_SECONDS = 0.05
 _ENDED_AT_ONCE = "{peer} ended the association as soon as it had accepted it"
@@ -160,7 +161,7 @@ class Route:
 class Association:
     """An accepted association on which this side is SCU; a context manager that releases at the end.
 
-    Not for use from several threads at once.
+    Not for use from several threads at once, but for `hang_up`.
     """
 
     def __init__(
@@ -209,8 +210,8 @@ class Association:
         peer on it.
         Raises `PeerUnreachable`, `PeerRefused`, `PeerAborted`, `PeerSilent` or `ContextNotAccepted`.
         """
-        if not 0 < len(contexts) <= _MAXIMUM_CONTEXTS:
-            raise UsageError(f"an association proposes 1 to {_MAXIMUM_CONTEXTS} presentation contexts")
+        if not 0 < len(contexts) <= MAXIMUM_CONTEXTS:
+            raise UsageError(f"an association proposes 1 to {MAXIMUM_CONTEXTS} presentation contexts")
         return cls(calling_ae_title, peer, contexts, time_outs or TimeOuts(), Route(tls, source), attend)
 
     def __enter__(self) -> Association:
@@ -302,6 +303,13 @@ class Association:
         """End the association at once (A-ABORT)."""
         if self._library.is_established:
             self._library.abort()
+
+    def hang_up(self) -> None:
+        """Close the connection under whoever waits for an answer, who then gets `PeerAborted`; from any thread."""
+        wrapped = self._library.dul.socket
+        if wrapped is not None and wrapped.socket is not None:
+            with contextlib.suppress(OSError):
+                wrapped.socket.shutdown(socket.SHUT_RDWR)
 
     def _context(self, sop_class_uid: str, transfer_syntax_uid: str) -> _LibraryContext | None:
         for context in self._library.accepted_contexts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -34,6 +34,13 @@ class GatewayApi:
             raise HarnessError(f"{self._url} is no gateway of this simulator: its answer has no studies")
         return document
 
+    def forward(self, asked: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+        """Send `POST /forward` with this body; return the HTTP status, and the answer's body. Raises as `status`."""
+        answer, document = self._send("POST", "forward", json=dict(asked))
+        if not isinstance(document, dict):
+            raise HarnessError(f"{self._url} is no gateway of this simulator: its answer is no object")
+        return answer.status_code, document
+
     def candidates(self, study_instance_uid: str, order: str = "") -> dict[str, Any]:
         """Return `GET /studies/{uid}/candidates`: what differs between a study and the orders it may belong to.
 
@@ -51,6 +58,14 @@ class GatewayApi:
         return self._exchange("GET", "audit")
 
     def _exchange(self, method: str, path: str, **content: Any) -> dict[str, Any]:
+        answer, document = self._send(method, path, **content)
+        if answer.is_error and isinstance(document, dict) and "code" in document:
+            raise ActRefused(str(document.get("error", "")), str(document["code"]))
+        if answer.is_error or not isinstance(document, dict):
+            raise HarnessError(f"{self._url} is no gateway of this simulator: /{path} is answered {answer.status_code}")
+        return document
+
+    def _send(self, method: str, path: str, **content: Any) -> tuple[httpx.Response, Any]:
         try:
             answer = httpx.request(method, f"{self._url}/{path}", timeout=_TIME_OUT, trust_env=False, **content)
             document = answer.json()
@@ -58,11 +73,7 @@ class GatewayApi:
             raise PeerUnreachable(f"no gateway answers at {self._url} ({error})") from error
         except (httpx.InvalidURL, ValueError) as error:
             raise HarnessError(f"{self._url} is no gateway of this simulator: {error}") from error
-        if answer.is_error and isinstance(document, dict) and "code" in document:
-            raise ActRefused(str(document.get("error", "")), str(document["code"]))
-        if answer.is_error or not isinstance(document, dict):
-            raise HarnessError(f"{self._url} is no gateway of this simulator: /{path} is answered {answer.status_code}")
-        return document
+        return answer, document
 
     def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
         """Yield every event behind number `after`, each with its `sequence`, until the gateway ends.

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from simulator.actors.remote_scp import RemoteSCP
-from simulator.errors import PeerRefused, StartError
+from simulator.actors.remote_scp import Behaviour, RemoteSCP
+from simulator.errors import PeerAborted, PeerRefused, PeerSilent, PeerUnreachable, StartError
 from simulator.events import Event, InstanceReceived
 from simulator.wire import data_set
-from simulator.wire.association import Address, Association, Context, Outgoing, Response
+from simulator.wire.association import Address, Association, Context, Outgoing, Response, TimeOuts
 from tests.synthesis.made import CT, EXPLICIT, a_study
 from tests.wire.sockets import HOST, silent_peer
 
@@ -104,3 +104,86 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"")
     with pytest.raises(StartError, match="cannot be written to"):
         RemoteSCP("PACS", HOST, 0, CONTEXTS, lambda _: None, out=tmp_path / "out").start()
+
+
+@contextmanager
+def behaving(behaviour: Behaviour) -> Iterator[tuple[Address, list[Event]]]:
+    events: list[Event] = []
+    remote = RemoteSCP("PACS", HOST, 0, CONTEXTS, events.append, behaviour=behaviour)
+    try:
+        yield Address("PACS", HOST, remote.start()), events
+    finally:
+        remote.stop()
+
+
+def statuses(events: list[Event]) -> list[str]:
+    return [event.status for event in events if isinstance(event, InstanceReceived)]
+
+
+def test_it_answers_as_told_so_many_times_and_then_stores() -> None:
+    with behaving(Behaviour(status=0xA700, times=3)) as (address, events):
+        answers = [*send(address, *INSTANCES), *send(address, *INSTANCES)]  # requests count over associations
+    assert [answer.status_text for answer in answers] == ["A700", "A700", "A700", "0000"]
+    assert statuses(events) == ["A700", "A700", "A700", "0000"]
+
+
+def test_it_answers_so_for_ever() -> None:
+    with behaving(Behaviour(status=0xB000)) as (address, _):
+        assert [answer.status_text for answer in send(address, *INSTANCES * 2)] == ["B000"] * 4
+
+
+def test_it_writes_no_file_of_what_it_refuses(tmp_path: Path) -> None:
+    behaviour = Behaviour(status=0xA700, times=1)
+    remote = RemoteSCP("PACS", HOST, 0, CONTEXTS, lambda _: None, out=tmp_path, behaviour=behaviour)
+    try:
+        send(Address("PACS", HOST, remote.start()), *INSTANCES)
+    finally:
+        remote.stop()
+    assert [dcmread(file).SOPInstanceUID for file in tmp_path.iterdir()] == [INSTANCES[1].sop_instance_uid]
+
+
+def test_it_aborts_at_a_request_and_takes_the_next_association() -> None:
+    with behaving(Behaviour(aborts_at=2)) as (address, events):
+        with pytest.raises(PeerAborted):
+            send(address, *INSTANCES)
+        assert [answer.status for answer in send(address, *INSTANCES)] == [0x0000] * 2
+    assert statuses(events) == ["0000", "", "0000", "0000"]
+
+
+def test_it_never_answers_a_request_until_it_is_stopped() -> None:
+    with behaving(Behaviour(hangs_at=1)) as (address, events):
+        impatient = TimeOuts(dimse=0.3)
+        with (
+            pytest.raises(PeerSilent),
+            Association.request("GATEWAY", address, CONTEXTS, impatient) as association,
+        ):
+            association.store(INSTANCES[0])
+        assert [answer.status for answer in send(address, *INSTANCES)] == [0x0000] * 2
+    assert statuses(events) == ["", "0000", "0000"]
+
+
+def test_it_rejects_every_association() -> None:
+    with behaving(Behaviour(rejects=True)) as (address, events), pytest.raises(PeerRefused):
+        send(address, *INSTANCES)
+    assert events == []
+
+
+def test_nobody_listens_on_a_reserved_port_until_it_is_started() -> None:
+    remote = RemoteSCP("PACS", HOST, 0, CONTEXTS, lambda _: None)
+    port = remote.reserve()
+    try:
+        with pytest.raises(PeerUnreachable):
+            send(Address("PACS", HOST, port), *INSTANCES)
+        assert remote.start() == port
+        assert [answer.status for answer in send(Address("PACS", HOST, port), *INSTANCES)] == [0x0000] * 2
+    finally:
+        remote.stop()
+
+
+def test_a_reserved_port_is_given_back() -> None:
+    remote = RemoteSCP("PACS", HOST, 0, CONTEXTS, lambda _: None)
+    port = remote.reserve()
+    remote.stop()
+    another = RemoteSCP("PACS", HOST, port, CONTEXTS, lambda _: None)
+    assert another.start() == port
+    another.stop()

@@ -52,6 +52,8 @@ def test_a_study_is_told_by_the_gateway_and_by_its_folder_alike(tmp_path: Path) 
         "instances": 3,
         "series": 1,
         "order": None,
+        "forwarding": [],
+        "answers": {},
     }
     assert document["studies"][2]["reasons"] == ["accession.missing"]
 

@@ -249,11 +249,19 @@ class Remote:
 
 @contextmanager
 def remote(port: int = 0, ae_title: str = "REMOTE") -> Iterator[tuple[Remote, int]]:
-    """Run a destination."""
+    """Run a destination that takes Explicit VR Little Endian."""
+    with accepting((EXPLICIT,), port, ae_title) as running:
+        yield running
+
+
+@contextmanager
+def accepting(
+    syntaxes: tuple[str, ...], port: int = 0, ae_title: str = "REMOTE", *, extended: bool = False
+) -> Iterator[tuple[Remote, int]]:
+    """Run a destination that takes these transfer syntaxes."""
     taking = Remote()
-    acceptor = Acceptor(
-        ae_title, HOST, port, [Context(c.uid, (EXPLICIT,)) for c in a_site().storage_classes()], taking.take
-    )
+    classes = a_site(sop_classes="extended" if extended else "seed").storage_classes()
+    acceptor = Acceptor(ae_title, HOST, port, [Context(c.uid, syntaxes) for c in classes], taking.take)
     try:
         yield taking, acceptor.start()
     finally:

@@ -80,6 +80,8 @@ def test_studies(filled: Running) -> None:
         instances=3,
         series=1,
         order=ORDER.accession_number,
+        forwarding=(),
+        answers={},
     )
     assert (unmatched.study_instance_uid, unmatched.state) == (OTHER.study_instance_uid, "unmatched")
     assert (unmatched.reasons, unmatched.order) == (("order.not-found",), None)

@@ -1,31 +1,36 @@
+"""One attempt to bring instances to a destination."""
+
 from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from simulator.gateway import pipeline
 from simulator.gateway.forwarding import Forwarder
-from simulator.gateway.index import Index, StudyRow
+from simulator.gateway.index import Index, InstanceRow, StudyRow
 from simulator.gateway.steps import Received
 from simulator.gateway.store import Store
+from simulator.rules.sop_classes import by_name
 from simulator.site import Site
+from simulator.synthesis.classes import CLASSES
 from simulator.synthesis.studies import Study
+from simulator.wire import transcoding
 from simulator.wire.association import Response
-from tests.gateway.made import a_site, events, opened, received, remote, to
-from tests.synthesis.made import IMPLICIT, a_study
+from tests.gateway.made import a_site, accepting, events, opened, outgoing, received, remote, to
+from tests.synthesis.made import BIG_ENDIAN, EXPLICIT, IMPLICIT, a_study
 from tests.wire.pdus import ABORT, read_pdu
 from tests.wire.sockets import PATIENCE, closed_port, peer
 
 STUDY = a_study(instances=4)
 UID = STUDY.study_instance_uid
 UIDS = [instance.sop_instance_uid for instance in STUDY.instances]
+DEFLATED, RLE = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5"
+JPEG_LS, JPEG_BASELINE = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.50"
 
 
 @pytest.fixture
@@ -35,117 +40,65 @@ def parts(tmp_path: Path) -> Iterator[tuple[Store, Index]]:
         yield store, index
 
 
-def keep(study: Study, store: Store, index: Index) -> None:
+def keep(study: Study, store: Store, index: Index) -> tuple[InstanceRow, ...]:
     for instance in study.instances:
         taken = pipeline.receive(received(instance), Site(), index)
         assert isinstance(taken, Received)
         row = pipeline.persist(taken, store).row
         index.add_instance(row, [], StudyRow(row.study_instance_uid, "", "matched"))
+    return index.instances(study.study_instance_uid)
 
 
-def forwarder(parts: tuple[Store, Index], *ports: dict[str, Any], attempts: int = 1, wait: float = 0.0) -> Forwarder:
+def forwarder(parts: tuple[Store, Index], port: int, **time_outs: float) -> Forwarder:
     store, index = parts
-    forwarding = {"destinations": list(ports), "attempts": attempts, "retry_after": wait}
-    return Forwarder(a_site(forwarding=forwarding), index, store)
+    site = a_site(forwarding={"destinations": [to(port)]}, gateway={"time_outs": time_outs})
+    return Forwarder(site, site.forwarding.destinations[0], index, store)
 
 
-def test_a_study_is_sent_whole_and_unharmed(parts: tuple[Store, Index]) -> None:
+def send(parts: tuple[Store, Index], port: int) -> str:
+    return forwarder(parts, port).send(parts[1].instances(UID))
+
+
+def test_instances_are_sent_unharmed(parts: tuple[Store, Index]) -> None:
     with remote() as (taking, port):
-        assert forwarder(parts, to(port)).forward(UID) == ()
+        assert send(parts, port) == ""
     assert taking.uids() == UIDS
     assert [request.data_set for request in taking.taken] == [instance.data_set for instance in STUDY.instances]
     assert {request.calling_ae_title for request in taking.taken} == {"HAGATEWAY"}
     assert parts[1].delivered(UID, "REMOTE") == set(UIDS)
-    told = events(parts[1], "InstanceForwarded")
-    assert [(event["sop_instance_uid"], event["status"], event["destination"]) for event in told] == [
-        (uid, "0000", "REMOTE") for uid in UIDS
-    ]
-
-
-def test_nowhere_to_send_is_no_problem(parts: tuple[Store, Index]) -> None:
-    assert forwarder(parts).forward(UID) == ()
-
-
-def test_every_destination_gets_the_study(parts: tuple[Store, Index]) -> None:
-    with remote() as (one, first), remote(ae_title="OTHER") as (two, second):
-        assert forwarder(parts, to(first), to(second, "OTHER")).forward(UID) == ()
-    assert one.uids() == two.uids() == UIDS
-    assert parts[1].delivered(UID, "OTHER") == set(UIDS)
-
-
-def test_only_what_is_missing_is_sent(parts: tuple[Store, Index]) -> None:
-    with remote() as (taking, port):
-        sending = forwarder(parts, to(port))
-        taking.answers = {UIDS[2]: Response(0xA700, "out of resources")}
-        assert sending.forward(UID) == ("1 of 4 instances were not stored",)
-        assert taking.uids() == [UIDS[0], UIDS[1], UIDS[3]]
-        taking.answers = {}
-        assert sending.forward(UID) == ()
-        assert taking.uids() == [UIDS[0], UIDS[1], UIDS[3], UIDS[2]]
-        assert sending.forward(UID) == ()
-        assert len(taking.taken) == 4
-    statuses = [event["status"] for event in events(parts[1], "InstanceForwarded")]
-    assert statuses == ["0000", "0000", "A700", "0000", "0000"]
-
-
-def test_one_destination_that_is_down_holds_up_no_other(parts: tuple[Store, Index]) -> None:
-    with closed_port() as down, remote(ae_title="OTHER") as (taking, port):
-        problems = forwarder(parts, to(down), to(port, "OTHER")).forward(UID)
-    assert problems == (f"nothing listens on 127.0.0.1:{down}, or it cannot be reached from here",)
-    assert taking.uids() == UIDS
-    assert parts[1].delivered(UID, "REMOTE") == frozenset()
+    assert [
+        (told["sop_instance_uid"], told["status"], told["destination"], told["transfer_syntax_uid"])
+        for told in events(parts[1], "InstanceForwarded")
+    ] == [(uid, "0000", "REMOTE", EXPLICIT) for uid in UIDS]
 
 
 @pytest.mark.parametrize("status", [0xB000, 0xB006, 0xB007])
 def test_a_warning_counts_as_stored(parts: tuple[Store, Index], status: int) -> None:
     with remote() as (taking, port):
         taking.answers = dict.fromkeys(UIDS, Response(status))
-        assert forwarder(parts, to(port)).forward(UID) == ()
+        assert send(parts, port) == ""
     assert parts[1].delivered(UID, "REMOTE") == set(UIDS)
     assert {event["status"] for event in events(parts[1], "InstanceForwarded")} == {f"{status:04X}"}
 
 
 @pytest.mark.parametrize("status", [0xA700, 0xA900, 0xC000, 0x0122, 0x0110])
-def test_a_failure_does_not(parts: tuple[Store, Index], status: int) -> None:
+def test_a_failure_does_not_and_the_rest_is_sent(parts: tuple[Store, Index], status: int) -> None:
     with remote() as (taking, port):
-        taking.answers = dict.fromkeys(UIDS, Response(status))
-        assert forwarder(parts, to(port)).forward(UID) == ("4 of 4 instances were not stored",)
-    assert parts[1].delivered(UID, "REMOTE") == frozenset()
+        taking.answers = {UIDS[1]: Response(status, "no room")}
+        problem = send(parts, port)
+    assert problem == f"1 of 4 instances were not stored; the first: {UIDS[1]}: answered {status:04X} no room"
+    assert parts[1].delivered(UID, "REMOTE") == {UIDS[0], UIDS[2], UIDS[3]}
 
 
-def test_it_is_tried_again_until_all_is_stored(parts: tuple[Store, Index]) -> None:
-    with remote() as (taking, port):
-        seen: list[str] = []
-
-        def refuse_each_once(request: Any) -> None:
-            again = request.sop_instance_uid in seen
-            seen.append(request.sop_instance_uid)
-            taking.answers = {} if again else {request.sop_instance_uid: Response(0xA700)}
-
-        taking.on_store = refuse_each_once
-        assert forwarder(parts, to(port), attempts=2).forward(UID) == ()
-    assert seen == UIDS * 2
-
-
-def test_it_is_tried_as_often_as_the_site_says(parts: tuple[Store, Index]) -> None:
-    calls: list[str] = []
-    with remote() as (taking, port):
-        taking.answers = dict.fromkeys(UIDS, Response(0xA700))
-        taking.on_store = lambda request: calls.append(request.sop_instance_uid)
-        assert forwarder(parts, to(port), attempts=3).forward(UID) == ("4 of 4 instances were not stored",)
-    assert calls == UIDS * 3
-
-
-def test_the_waits_between_tries_double(parts: tuple[Store, Index]) -> None:
+def test_nobody_is_there(parts: tuple[Store, Index]) -> None:
     with closed_port() as down:
-        started = time.monotonic()
-        assert forwarder(parts, to(down), attempts=3, wait=0.1).forward(UID)
-        assert 0.3 <= time.monotonic() - started < PATIENCE
+        assert send(parts, down) == f"nothing listens on 127.0.0.1:{down}, or it cannot be reached from here"
+    assert parts[1].delivered(UID, "REMOTE") == frozenset()
 
 
 def test_a_destination_that_rejects_is_named_with_its_reason(parts: tuple[Store, Index]) -> None:
     with remote(ae_title="SOMEONE") as (_, port):
-        [problem] = forwarder(parts, to(port)).forward(UID)
+        problem = send(parts, port)
     assert "rejected the association of HAGATEWAY permanently: called AE title not recognised" in problem
 
 
@@ -156,29 +109,18 @@ def test_a_destination_that_aborts(parts: tuple[Store, Index]) -> None:
         connection.recv(1)
 
     with peer(abort) as port:
-        [problem] = forwarder(parts, to(port)).forward(UID)
+        problem = send(parts, port)
     assert f"REMOTE@127.0.0.1:{port} ended the connection" in problem
 
 
-def test_what_a_destination_took_before_it_went_down_is_not_sent_again(parts: tuple[Store, Index]) -> None:
-    with remote() as (taking, port):
-        taking.answers = {UIDS[1]: Response(0xA700)}
-        sending = forwarder(parts, to(port))
-        assert sending.forward(UID)
-    assert sending.forward(UID)  # nobody is there
-    with remote(port) as (later, _):
-        assert sending.forward(UID) == ()
-        assert later.uids() == [UIDS[1]]
+def test_a_destination_that_takes_the_connection_and_says_nothing(parts: tuple[Store, Index]) -> None:
+    def listen(connection: socket.socket) -> None:
+        read_pdu(connection)
+        connection.recv(1)
 
-
-def test_a_class_that_the_destination_does_not_take_fails_and_the_rest_is_sent(parts: tuple[Store, Index]) -> None:
-    store, index = parts
-    other = a_study(instances=1, transfer_syntax=IMPLICIT, seed="implicit")
-    keep(other, store, index)
-    rows = [*index.instances(other.study_instance_uid), *index.instances(UID)]
-    with remote() as (taking, port):  # takes Explicit VR alone
-        assert forwarder(parts, to(port)).forward(UID, rows) == ("1 of 5 instances were not stored",)
-    assert taking.uids() == UIDS
+    with peer(listen) as port:
+        problem = forwarder(parts, port, acse=0.3).send(parts[1].instances(UID))
+    assert problem == f"REMOTE@127.0.0.1:{port} took the connection but did not answer within 0.3 s"
 
 
 def test_a_file_that_is_gone_fails_and_the_rest_is_sent(parts: tuple[Store, Index], tmp_path: Path) -> None:
@@ -186,24 +128,70 @@ def test_a_file_that_is_gone_fails_and_the_rest_is_sent(parts: tuple[Store, Inde
     (tmp_path / "instances" / rows[0].file).unlink()
     (tmp_path / "instances" / rows[1].file).write_bytes(b"no longer a DICOM file")
     with remote() as (taking, port):
-        assert forwarder(parts, to(port)).forward(UID) == ("2 of 4 instances were not stored",)
+        assert send(parts, port).startswith(f"2 of 4 instances were not stored; the first: {UIDS[0]}: ")
     assert taking.uids() == UIDS[2:]
 
 
-def test_only_what_was_decided_upon_is_sent(parts: tuple[Store, Index]) -> None:
+@pytest.mark.parametrize("held", [IMPLICIT, BIG_ENDIAN, JPEG_LS])
+def test_what_the_destination_does_not_take_as_it_is_held_goes_uncompressed(
+    held: str, parts: tuple[Store, Index]
+) -> None:
+    other = a_study("other", transfer_syntax=held)
+    rows = keep(other, *parts)
+    with remote() as (taking, port):  # takes Explicit VR Little Endian alone
+        assert forwarder(parts, port).send(rows) == ""
+    assert [request.transfer_syntax_uid for request in taking.taken] == [EXPLICIT]
+    assert taking.taken[0].data_set == transcoding.transcoded(outgoing(other.instances[0]), EXPLICIT).data_set
+    assert [told["transfer_syntax_uid"] for told in events(parts[1], "InstanceForwarded")] == [EXPLICIT]
+
+
+def test_what_is_compressed_stays_so_where_the_destination_takes_that(parts: tuple[Store, Index]) -> None:
+    other = a_study("other", transfer_syntax=JPEG_LS)
+    rows = keep(other, *parts)
+    with accepting((EXPLICIT, JPEG_LS, IMPLICIT)) as (taking, port):
+        assert forwarder(parts, port).send(rows) == ""
+    assert [(got.transfer_syntax_uid, got.data_set) for got in taking.taken] == [(JPEG_LS, other.instances[0].data_set)]
+
+
+def test_a_syntax_that_cannot_be_reached_fails_with_both_names_and_the_rest_is_sent(
+    parts: tuple[Store, Index],
+) -> None:
+    ultrasound = a_study("colour", by_name("Ultrasound Image"), transfer_syntax=JPEG_BASELINE)
+    rows = (*keep(ultrasound, *parts), *parts[1].instances(UID))
+    with accepting((JPEG_BASELINE,)) as (taking, port):
+        problem = forwarder(parts, port).send(rows)
+    assert taking.uids() == [ultrasound.instances[0].sop_instance_uid]
+    assert problem.startswith(f"4 of 5 instances were not stored; the first: {UIDS[0]}: ")
+    assert "it is held in Explicit VR Little Endian, and REMOTE@127.0.0.1" in problem
+    assert problem.endswith("takes CT Image Storage in none of Explicit VR Little Endian, Implicit VR Little Endian")
+
+
+def test_what_cannot_be_decoded_fails_with_the_reason(parts: tuple[Store, Index], tmp_path: Path) -> None:
+    other = a_study("broken", transfer_syntax=JPEG_LS)
+    rows = keep(other, *parts)
+    file = tmp_path / "instances" / rows[0].file
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b"\xff\xd8\xff", b"\0\0\0", 1))
     with remote() as (taking, port):
-        assert forwarder(parts, to(port)).forward(UID, parts[1].instances(UID)[:2]) == ()
-    assert taking.uids() == UIDS[:2]
+        problem = forwarder(parts, port).send(rows)
+    assert taking.taken == []
+    assert "it is held in JPEG-LS Lossless Image Compression, REMOTE@127.0.0.1" in problem
+    assert "takes it in Explicit VR Little Endian, and it cannot be brought there without loss: frame 1" in problem
 
 
-def test_a_stop_ends_the_wait_for_a_destination(parts: tuple[Store, Index]) -> None:
-    with closed_port() as down, ThreadPoolExecutor(1) as beside:
-        sending = forwarder(parts, to(down), attempts=2, wait=3600)
-        assert not sending.stopping
-        waiting = beside.submit(sending.forward, UID)
-        sending.stop()
-        assert sending.stopping
-        assert waiting.result(PATIENCE) == (f"nothing listens on 127.0.0.1:{down}, or it cannot be reached from here",)
+def test_more_contexts_than_an_association_proposes_make_several(parts: tuple[Store, Index]) -> None:
+    """Each class needs one for every transfer syntax that is held, and one for each uncompressed syntax."""
+    syntaxes = (EXPLICIT, IMPLICIT, BIG_ENDIAN, DEFLATED, RLE)
+    rows: list[InstanceRow] = []
+    classes = [keyword for keyword, kind in CLASSES.items() if kind.pixels.bits_allocated > 1]  # as RLE wants
+    for keyword in classes:
+        for syntax in syntaxes:
+            rows += keep(a_study(f"{keyword}/{syntax}", by_name(keyword), transfer_syntax=syntax), *parts)
+    assert len(rows) > 128
+    with accepting(syntaxes, extended=True) as (taking, port):
+        assert forwarder(parts, port).send(rows) == ""
+    assert sorted(taking.uids()) == sorted(row.sop_instance_uid for row in rows)
+    assert [request.transfer_syntax_uid for request in taking.taken].count(RLE) == len(classes)
 
 
 def test_a_stop_breaks_off_after_the_instance_in_hand(parts: tuple[Store, Index]) -> None:
@@ -215,11 +203,29 @@ def test_a_stop_breaks_off_after_the_instance_in_hand(parts: tuple[Store, Index]
 
     with remote() as (taking, port), ThreadPoolExecutor(1) as beside:
         taking.on_store = wait
-        sending = forwarder(parts, to(port))
-        broken_off = beside.submit(sending.forward, UID)
+        sending = forwarder(parts, port)
+        broken_off = beside.submit(sending.send, parts[1].instances(UID))
         assert begun.wait(PATIENCE)
         sending.stop()
         go_on.set()
-        assert broken_off.result(PATIENCE) == ("3 of 4 instances were not stored",)
+        assert broken_off.result(PATIENCE) == "3 of 4 instances were not stored; the first: the gateway stops"
     assert taking.uids() == UIDS[:1]
     assert parts[1].delivered(UID, "REMOTE") == {UIDS[0]}
+
+
+def test_hanging_up_ends_the_wait_for_an_answer(parts: tuple[Store, Index]) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang(_: object) -> None:
+        begun.set()
+        go_on.wait(PATIENCE)
+
+    with remote() as (taking, port), ThreadPoolExecutor(1) as beside:
+        taking.on_store = hang
+        sending = forwarder(parts, port)
+        waiting = beside.submit(sending.send, parts[1].instances(UID))
+        assert begun.wait(PATIENCE)
+        sending.hang_up()
+        assert f"REMOTE@127.0.0.1:{port} ended the association" in waiting.result(PATIENCE)
+        go_on.set()
+    assert parts[1].delivered(UID, "REMOTE") == frozenset()

@@ -29,11 +29,11 @@ def run(program: str, *arguments: str | Path, folder: Path) -> subprocess.Comple
 
 
 @contextmanager
-def storescp(folder: Path, *options: str) -> Iterator[tuple[int, Path]]:
-    """Run `storescp` on a free port: the port, and where its files are written."""
+def storescp(folder: Path, *options: str, port: int | None = None) -> Iterator[tuple[int, Path]]:
+    """Run `storescp` on a free port or the one given: the port, and where its files are written."""
     out, log = folder / "arrived", folder / "storescp.log"
     out.mkdir()
-    port = processes.free_port()
+    port = port or processes.free_port()
     command = [FOLDER / "storescp", *options, "--output-directory", out, str(port)]
     with processes.running(command, folder, log) as process:
         deadline = time.monotonic() + processes.DEADLINE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -13,15 +14,18 @@ from simulator.events import (
     CommitmentFailed,
     CommitmentReported,
     CommitmentRequested,
+    DispatchChanged,
     EchoAnswered,
     Event,
     FileFound,
+    ForwardAsked,
     GatewayKilled,
     GatewayStarted,
     GatewayStopped,
     HarnessFailed,
     InstanceReceived,
     OrderFailed,
+    PixelsPlanned,
     StoreAnswered,
     StoreFailed,
     StudyChanged,
@@ -219,6 +223,133 @@ def test_what_arrives_again_is_counted() -> None:
     assert judged(expected, received(1), received(2))[check_id].verdict == "pass"
     again = judged(expected, received(1), received(2), received(1))[check_id]
     assert (again.verdict, again.observed) == ("fail", 1)
+
+
+def test_each_remote_scp_is_judged_apart() -> None:
+    there = [dataclasses.replace(received(1), observer="one"), dataclasses.replace(received(2), observer="two")]
+    then = {
+        "downstream": {
+            "studies": {"study": {"instances": 2}},
+            "remotes": {
+                "one": {"studies": {"study": {"instances": 2}}},
+                "two": {"studies": {"study": {"instances": 1}}},
+            },
+        }
+    }
+    found = judged(then, STARTED, *there)
+    assert found["downstream.studies.study.instances"].verdict == "pass"
+    assert found["downstream.remotes.one.studies.study.instances"].observed == 1
+    assert found["downstream.remotes.one.studies.study.instances"].verdict == "fail"
+    assert found["downstream.remotes.two.studies.study.instances"].verdict == "pass"
+
+
+def test_what_was_refused_or_not_answered_is_not_stored() -> None:
+    answers = ["A700", "", "B000", "0000", "C000"]
+    arrived = [dataclasses.replace(received(n), status=status) for n, status in enumerate(answers)]
+    then = {"downstream": {"studies": {"study": {"stored": 2, "instances": 5}}}}
+    assert {f.verdict for f in judged(then, *arrived).values()} == {"pass"}
+
+
+PLANNED_PIXELS = PixelsPlanned(observer="runner", study_instance_uid="1.2", digests={"1.2.1": "plain"})
+
+
+@pytest.mark.parametrize(
+    ("arrived", "observed"),
+    [
+        ([received(1, "plain", "1.2.840.10008.1.2")], "identical"),  # not compressed any more
+        ([received(1)], "identical"),  # as it was sent
+        ([received(1, syntax="1.2.840.10008.1.2")], "changed"),  # the bytes that were sent, in another syntax
+        ([received(1, "other")], "changed"),
+        ([received(2, "plain")], "changed"),  # the pixels of another instance
+        ([], "nothing arrived"),
+    ],
+)
+def test_samples_are_compared_with_what_was_planned(arrived: list[InstanceReceived], observed: str) -> None:
+    then = {"downstream": {"studies": {"study": {"pixel_values": "identical"}}}}
+    found = judged(then, PLANNED_PIXELS, answered("0000", 1), *arrived)["downstream.studies.study.pixel_values"]
+    assert (found.observed, found.verdict) == (observed, "pass" if observed == "identical" else "fail")
+
+
+@pytest.mark.parametrize(
+    ("syntaxes", "observed"),
+    [
+        (["1.2.840.10008.1.2"], "ImplicitVRLittleEndian"),
+        (["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"], ["ExplicitVRLittleEndian", "ImplicitVRLittleEndian"]),
+        ([], None),
+    ],
+)
+def test_a_transfer_syntax_is_expected_by_name(syntaxes: list[str], observed: object) -> None:
+    then = {"downstream": {"studies": {"study": {"transfer_syntax": "ImplicitVRLittleEndian"}}}}
+    arrived = [received(number, syntax=syntax) for number, syntax in enumerate(syntaxes)]
+    found = judged(then, *arrived)["downstream.studies.study.transfer_syntax"]
+    assert (found.observed, found.verdict) == (observed, "pass" if len(syntaxes) == 1 else "fail")
+
+
+def dispatched(destination: str, state: str, problem: str = "", attempts: int = 1) -> DispatchChanged:
+    return DispatchChanged(
+        observer="gateway",
+        study_instance_uid="1.2",
+        series_instance_uid="",
+        sop_instance_uid="",
+        destination=destination,
+        state=state,
+        attempts=attempts,
+        missing=0 if state == "done" else 2,
+        problem=problem,
+    )
+
+
+def test_the_last_word_about_a_destination_counts() -> None:
+    there = {"pacs": {"state": "failed", "attempts": 2, "missing": 2, "problem": "A700"}, "other": {"state": "done"}}
+    told = [
+        dispatched("PACS", "waiting", "it answered A900"),
+        dispatched("OTHER", "done"),
+        dispatched("PACS", "failed", "it answered A700 and nothing else", 2),
+    ]
+    then = {"gateway": {"studies": {"study": {"destinations": there}}}}
+    assert {f.verdict for f in judged(then, STARTED, *told).values()} == {"pass"}
+    where = "gateway.studies.study.destinations"
+    other = judged(then, STARTED, *told[:2])
+    assert other[f"{where}.pacs.problem"].observed == "it answered A900"
+    red = {check for check, finding in other.items() if finding.verdict == "fail"}
+    assert red == {f"{where}.pacs.state", f"{where}.pacs.attempts", f"{where}.pacs.problem"}
+    assert judged(then, STARTED)[f"{where}.other.state"].verdict == "fail"
+    assert judged(then)[f"{where}.other.state"].verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("words", "problem", "verdict"),
+    [("", "", "pass"), ("", "something", "fail"), ("some", "something", "pass"), ("some", "", "fail")],
+)
+def test_no_problem_is_expected_by_an_empty_text(words: str, problem: str, verdict: str) -> None:
+    then = {"gateway": {"studies": {"study": {"destinations": {"pacs": {"problem": words}}}}}}
+    found = judged(then, STARTED, dispatched("PACS", "waiting", problem))
+    assert found["gateway.studies.study.destinations.pacs.problem"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted", "verdict"),
+    [(202, "queued", "pass"), (409, "queued", "fail"), (409, "refused", "pass"), (202, "refused", "fail")],
+)
+def test_forwarding_by_hand_is_answered_as_expected(code: int, wanted: str, verdict: str) -> None:
+    when: list[dict[str, Any]] = [
+        {"store": "study"},
+        {"forward": {"study": "study", "to": "remote1", "answer": wanted}},
+    ]
+    asked = ForwardAsked(
+        observer="runner",
+        study_instance_uid="1.2",
+        series_instance_uid="",
+        sop_instance_uid="",
+        destination="REMOTE1",
+        status_code=code,
+        text="it is unmatched",
+    )
+    then = {"gateway": {"studies": {"study": {"state": "matched"}}}}
+    found = judged(then, STARTED, asked, when=when)["when.1.forward"]
+    assert found.verdict == verdict
+    assert "it is unmatched" in found.because
+    assert judged(then, STARTED, when=when)["when.1.forward"].verdict == "fail"
 
 
 def test_a_failure_of_the_harness_is_an_error_and_charged_to_nobody() -> None:

@@ -151,6 +151,59 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str, e
     assert any(problem.startswith(expected) for problem in found), found
 
 
+def with_remotes(remotes: str) -> str:
+    studies = "  studies: {study: {order: order}}\n"
+    return GOOD.replace(studies, f"{studies}  remotes: {remotes}\n")
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("forward: {study: study, to: remote3}", "story.yaml:12:29: no remote 'remote3'"),
+        ("forward: {study: studi, to: remote1}", "story.yaml:12:15: no study 'studi'"),
+        ("forward: {study: study, series: 2, to: remote1}", "story.yaml:12:29: the study has 1 series"),
+        (
+            "forward: {study: study, series: 1, instance: 3, to: remote1}",
+            "story.yaml:12:40: series 1 has 2 instances",
+        ),
+        ("start_remote: remote1", "story.yaml:12:5: remote 'remote1' listens already"),
+        ("start_remote: remote5", "story.yaml:12:5: no remote 'remote5'"),
+    ],
+)
+def test_mistakes_about_remotes_and_forwarding(tmp_path: Path, step: str, expected: str) -> None:
+    text = with_remotes("{remote1: {}, remote2: {starts: down}}")
+    [problem] = problems(tmp_path, text.replace("  - store: study\n", f"  - store: study\n  - {step}\n"))
+    assert problem.partition(" (did you mean 'remote")[0].partition(" (did you mean 'study")[0] == expected
+
+
+def test_an_instance_is_counted_in_a_series(tmp_path: Path) -> None:
+    step = "  - store: study\n  - forward: {study: study, instance: 1, to: remote1}\n"
+    [problem] = problems(tmp_path, GOOD.replace("  - store: study\n", step))
+    assert "an instance is counted in its series, so name the series too" in problem
+
+
+def test_a_remote_that_starts_down_is_started_once(tmp_path: Path) -> None:
+    text = with_remotes("{away: {starts: down}}")
+    steps = "  - store: study\n  - start_remote: away\n"
+    file = tmp_path / "story.yaml"
+    file.write_text(text.replace("  - store: study\n", steps), encoding="utf-8")
+    assert load.load(file).cases[0].when[-1].start_remote == "away"
+    twice = problems(tmp_path, text.replace("  - store: study\n", steps + "  - start_remote: away\n"))
+    assert twice == ["story.yaml:13:5: remote 'away' listens already"]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "gateway: {studies: {study: {destinations: {far: {state: done}}}}}",
+        "downstream: {remotes: {far: {studies: {study: {instances: 1}}}}}",
+    ],
+)
+def test_expectations_of_a_remote_that_is_not_there(tmp_path: Path, where: str) -> None:
+    [problem] = problems(tmp_path, GOOD.partition("then:")[0] + f"then:\n  {where}\n")
+    assert "no remote 'far'" in problem
+
+
 def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:
     text = GOOD.replace("[MAT-1]", "[NO-1]").replace("state: forwarded", "state: forwarded, refused: many")
     text = text.replace("store: study", "store: stud")

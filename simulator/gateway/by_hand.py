@@ -1,0 +1,125 @@
+"""Forwarding by hand, and what the gateway tells of its destinations: `POST /forward` and `GET /destinations`.
+
+Only what is matched may leave, by hand too: sending on a study under the name of another patient is what the
+gateway is there to prevent. A request must be `application/json`, which no page of a browser can send to another
+site without asking first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Collection
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from simulator.errors import SimulatorError
+from simulator.gateway import status
+from simulator.gateway.forward_queue import Dispatch, ForwardQueue, Selection
+from simulator.gateway.index import Index, InstanceRow
+from simulator.site import Site
+
+FORWARDABLE = frozenset(("matched", "forwarding", "forwarded", "failed"))
+"""The states of a study of which something may leave the gateway."""
+
+Forward = Callable[[Selection, str], Dispatch]
+
+
+class NotForwardable(SimulatorError):
+    """Nothing that may be forwarded was selected; `status_code` is what HTTP says of it (404, 409)."""
+
+    def __init__(self, message: str, hint: str, status_code: int) -> None:
+        super().__init__(message, hint)
+        self.status_code = status_code
+
+
+class ForwardRequest(BaseModel):
+    """The body of `POST /forward`: a study, one series or one instance of it, and the AE title of a destination."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_min_length=1)
+
+    study_instance_uid: str
+    series_instance_uid: str | None = None
+    sop_instance_uid: str | None = None
+    destination: str = Field(description="AE title of a destination in the site profile.")
+
+
+def selected(
+    selection: Selection, destination: str, index: Index, destinations: Collection[str]
+) -> tuple[InstanceRow, ...]:
+    """Return the instances that the selection names. Raises `NotForwardable`."""
+    if destination not in destinations:
+        raise _unknown("destination", destination, destinations)
+    study = index.study(selection.study_instance_uid)
+    if study is None:
+        raise _unknown("study", selection.study_instance_uid, [each.study_instance_uid for each in index.studies()])
+    if study.state not in FORWARDABLE:
+        why = f" ({', '.join(study.reasons)})" if study.reasons else ""
+        raise NotForwardable(
+            f"study {study.study_instance_uid} is {study.state}{why}; only what is matched is forwarded",
+            "wait until it is complete" if study.state == "receiving" else "correct the study or its order first",
+            409,
+        )
+    rows = index.instances(selection.study_instance_uid)
+    if series := selection.series_instance_uid:
+        if series not in (known := {row.series_instance_uid for row in rows}):
+            raise _unknown("series", series, known, f" in study {selection.study_instance_uid}")
+        rows = tuple(row for row in rows if row.series_instance_uid == series)
+    if instance := selection.sop_instance_uid:
+        if instance not in (known := {row.sop_instance_uid for row in rows}):
+            raise _unknown("instance", instance, known, f" in {'that series' if series else 'that study'}")
+        rows = tuple(row for row in rows if row.sop_instance_uid == instance)
+    return rows
+
+
+def routes(forward: Forward, index: Index, site: Site) -> list[Route]:
+    """Return the routes of the API that this module serves."""
+    queue = ForwardQueue(index)
+
+    async def post(request: Request) -> Response:
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            return _problem("the body must be application/json", 415)
+        try:
+            asked = ForwardRequest.model_validate(json.loads(await request.body()))
+        except ValidationError as error:
+            told = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the body'}: {e['msg']}" for e in error.errors())
+            return _problem(told, 400)
+        except ValueError as error:
+            return _problem(f"the body is not JSON: {error}", 400)
+        selection = Selection(asked.study_instance_uid, asked.series_instance_uid or "", asked.sop_instance_uid or "")
+        try:
+            put = await asyncio.to_thread(forward, selection, asked.destination)
+        except NotForwardable as error:
+            return _problem(str(error), error.status_code, error.hint)
+        return JSONResponse(_queued(put, queue), status_code=202)
+
+    def destinations(_: Request) -> Response:
+        return JSONResponse(
+            {"destinations": [each.model_dump(mode="json") for each in status.destinations(index, site)]}
+        )
+
+    return [Route("/forward", post, methods=["POST"]), Route("/destinations", destinations)]
+
+
+def _queued(put: Dispatch, queue: ForwardQueue) -> dict[str, Any]:
+    return {
+        "destination": put.destination,
+        "level": put.selection.level,
+        "instances": queue.instances(put),
+        "missing": len(queue.missing(put)),
+    }
+
+
+def _unknown(kind: str, name: str, known: Collection[str], where: str = "") -> NotForwardable:
+    near = get_close_matches(name, known, n=1, cutoff=0.8)
+    few = f"known: {', '.join(sorted(known)) or 'none'}" if len(known) < 10 else ""
+    return NotForwardable(f"there is no {kind} {name}{where}", f"did you mean {near[0]}?" if near else few, 404)
+
+
+def _problem(message: str, status_code: int, hint: str = "") -> JSONResponse:
+    return JSONResponse({"error": message, "hint": hint}, status_code=status_code)
