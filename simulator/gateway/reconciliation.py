@@ -12,7 +12,7 @@ from simulator.gateway.acts import Correction, Ruling
 from simulator.gateway.audit import Act
 from simulator.gateway.index import Index, StudyRow
 from simulator.gateway.steps import Inspected, Verdict
-from simulator.rules import accession, correcting, nearest
+from simulator.rules import accession, correcting, masking, nearest
 from simulator.rules.correcting import OPERATOR_REJECTED
 from simulator.rules.matching import OrderKeys, StudyKeys
 from simulator.site import Site
@@ -128,7 +128,7 @@ class Reconciliation:
                 who,
                 study_instance_uid,
                 number,
-                why,
+                self._masked(why),
                 before={"state": row.state} | before,
                 after={"state": verdict.state} | after,
             )
@@ -146,10 +146,14 @@ class Reconciliation:
                 return refusal
             study = self._inspected(study_instance_uid, "")
             states = {"state": row.state}, {"state": "rejected"}
-            act = Act("reject", who, study_instance_uid, row.accession_number, why, *states)
+            act = Act("reject", who, study_instance_uid, row.accession_number, self._masked(why), *states)
             verdict = Verdict("rejected", (OPERATOR_REJECTED,), row.warnings, "")
             self._change(study_instance_uid, verdict, study.ruling, act)
         return None
+
+    def _masked(self, words: str) -> str:
+        """Return an operator's words as the audit log has them: he may well name the patient."""
+        return masking.line(words) if self._site.logs.mask else words
 
     def _inspected(self, study_instance_uid: str, number: str) -> Inspected:
         """Return the study as though the ruling were there already."""

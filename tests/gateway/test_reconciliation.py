@@ -113,6 +113,13 @@ def test_the_audit_log_says_who_when_before_and_after_without_naming_anybody(tmp
         assert entry.at <= desk.run.await_state(study, "forwarded")["at"]
 
 
+def test_what_the_operator_writes_is_masked_too(tmp_path: Path) -> None:
+    with a_desk(tmp_path) as desk:
+        uid = desk.held("a", "another-name").study_instance_uid
+        desk.post(uid, {"reject": True, "by": "me", "reason": "this is CHAN^TAI MAN, A123456(3)"})
+        assert desk.run.index.audit_log()[0][-1].act.why == "this is ***, ***"
+
+
 def test_without_the_mask_the_audit_log_has_the_keys_in_full(tmp_path: Path) -> None:
     with a_desk(tmp_path, logs={"mask": False}) as desk:
         desk.bind(desk.held("a", "another-name"), an_order("a"))
