@@ -69,8 +69,11 @@ class GatewayProcess:
         self._wait_for(ready_file)
         started = GatewayStarted(observer="runner", **json.loads(ready_file.read_text(encoding="utf-8")))
         self._observe(started)
-        self._listener = threading.Thread(target=self._listen, args=(started.http_url,), daemon=True)
+        # A story may be over before a thread has connected, and nothing that the gateway tells may be missed.
+        following = threading.Event()
+        self._listener = threading.Thread(target=self._listen, args=(started.http_url, following), daemon=True)
         self._listener.start()
+        following.wait(_START_SECONDS)
         return started
 
     def stop(self) -> None:
@@ -106,13 +109,15 @@ class GatewayProcess:
             self._listener.join(_STOP_SECONDS)
         self._process = self._listener = None
 
-    def _listen(self, url: str) -> None:
+    def _listen(self, url: str, following: threading.Event) -> None:
         try:
-            for record in GatewayApi(url).events(self._told):
+            for record in GatewayApi(url).events(self._told, following.set):
                 self._told = record.pop("sequence")
                 self._observe(from_record(record))
         except PeerError as error:
             self._lost = str(error)
+        finally:
+            following.set()  # nobody need wait for what will not come
 
     def _wait_for(self, ready_file: Path) -> None:
         """Wait for the file; there is no event for a file of another process, so look often, up to a deadline."""

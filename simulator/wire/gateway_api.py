@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -75,9 +75,10 @@ class GatewayApi:
             raise HarnessError(f"{self._url} is no gateway of this simulator: {error}") from error
         return answer, document
 
-    def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
+    def events(self, after: int = 0, answered: Callable[[], object] = bool) -> Iterator[dict[str, Any]]:
         """Yield every event behind number `after`, each with its `sequence`, until the gateway ends.
 
+        answered: called once the gateway has taken the request; from then on every event is told, to the last.
         Raises `PeerUnreachable`, or `HarnessError` for an answer that is none.
         """
         quiet = httpx.Timeout(10.0, read=None)
@@ -85,6 +86,7 @@ class GatewayApi:
             url = f"{self._url}/events/stream?after={after}"
             with httpx.stream("GET", url, timeout=quiet, trust_env=False) as answer:
                 answer.raise_for_status()
+                answered()
                 for line in answer.iter_lines():
                     yield self._event(line)
         except httpx.InvalidURL as error:

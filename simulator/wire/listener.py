@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import socket
 import ssl
 import threading
 from typing import Any
@@ -47,7 +45,7 @@ class Listener(ThreadedAssociationServer):
         """Bind the port. Raises `OSError`."""
         self.settings = settings
         self._context = context
-        self._handshakes: set[socket.socket] = set()
+        self._handshakes: set[tls.Handshake] = set()
         self._changing = threading.Lock()
         super().__init__(
             ae, where, ae.ae_title, ae.supported_contexts, evt_handlers=handlers, request_handler=_Conversation
@@ -71,14 +69,14 @@ class Listener(ThreadedAssociationServer):
         """Secure the connection where TLS is asked for, and start its association."""
         connection = request
         if self._context is not None:
+            handshake = tls.Handshake(request, self._context)
             with self._changing:
-                self._handshakes.add(request)
-            secured = tls.accept(request, self._context, self.settings.time_outs.acse)
+                self._handshakes.add(handshake)
+            secured = handshake.do(self.settings.time_outs.acse)
             with self._changing:
-                self._handshakes.discard(request)
+                self._handshakes.discard(handshake)
             if isinstance(secured, tls.TlsFailure):
                 self._tell(client_address, secured.problem, str(secured))
-                self.shutdown_request(request)
                 return
             connection = secured
         super().process_request_thread(connection, client_address)
@@ -90,9 +88,8 @@ class Listener(ThreadedAssociationServer):
     def hang_up(self) -> None:
         """Cut off every handshake that is under way."""
         with self._changing:
-            for connection in self._handshakes:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+            for handshake in self._handshakes:
+                handshake.cut()
 
     def _tell(self, client_address: Any, problem: str, words: str) -> None:
         self.settings.tell(Incident(f"{client_address[0]}:{client_address[1]}", problem, words, "hang-up"))

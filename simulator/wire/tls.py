@@ -7,6 +7,7 @@ requestor alone.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from dataclasses import dataclass
@@ -113,17 +114,32 @@ class RequestorContext:
         return Watched
 
 
-def accept(connection: socket.socket, context: ssl.SSLContext, seconds: float) -> ssl.SSLSocket | TlsFailure:
-    """Do the handshake of an SCP within so many seconds; whatever goes wrong comes back as a value."""
-    connection.settimeout(seconds)
-    try:
-        first = connection.recv(8, socket.MSG_PEEK)
-        secured = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
-        secured.settimeout(seconds)
-        secured.do_handshake()
-    except OSError as error:
-        return failure(error, first if "first" in locals() else b"")
-    return secured
+class Handshake:
+    """The handshake of an SCP on one connection; another thread may cut it off."""
+
+    def __init__(self, connection: socket.socket, context: ssl.SSLContext) -> None:
+        self._connection = connection
+        self._context = context
+
+    def do(self, seconds: float) -> ssl.SSLSocket | TlsFailure:
+        """Return the secured connection; whatever goes wrong within so many seconds is a value, and the end of it."""
+        first = b""
+        try:
+            self._connection.settimeout(seconds)
+            first = self._connection.recv(8, socket.MSG_PEEK)
+            secured = self._context.wrap_socket(self._connection, server_side=True, do_handshake_on_connect=False)
+            self._connection = secured  # the one before is an empty shell now
+            secured.settimeout(seconds)
+            secured.do_handshake()
+        except OSError as error:
+            self._connection.close()
+            return failure(error, first)
+        return secured
+
+    def cut(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
 
 
 def failure(error: OSError, first: bytes = b"") -> TlsFailure:

@@ -29,7 +29,7 @@ def listens(port: int) -> bool:
 def test_the_ready_file_appears_whole_once_every_port_listens(tmp_path: Path) -> None:
     with processes.gateway(tmp_path) as gateway:
         told = json.loads((tmp_path / "ready.json").read_text(encoding="utf-8"))
-        assert set(told) == {"pid", "ae_title", "dicom_port", "hl7_port", "http_url"}
+        assert set(told) == {"pid", "ae_title", "dicom_port", "hl7_port", "http_url", "dicom_tls_port"}
         assert (told["pid"], told["ae_title"]) == (gateway.process.pid, "HAGATEWAY")
         assert told["http_url"].startswith("http://127.0.0.1:")
         assert listens(told["dicom_port"])

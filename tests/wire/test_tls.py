@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +22,7 @@ from simulator.wire.tls import Credentials
 from tests.synthesis.made import EXPLICIT
 from tests.wire import pdus
 from tests.wire.listening import LONG, Listening, listening, to_the_end
-from tests.wire.sockets import HOST, PATIENCE, connected, peer
+from tests.wire.sockets import HOST, PATIENCE, connected, no_thread_beside, peer
 
 ECHO = [Context(VERIFICATION, (EXPLICIT,))]
 
@@ -234,12 +235,35 @@ def test_half_a_pdu_inside_tls_times_out_too(files: Path) -> None:
         assert running.told().problem == "time-out.pdu"
 
 
-def test_a_stop_cuts_a_handshake_that_is_under_way(files: Path) -> None:
+@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x02\x00\x01"])
+def test_a_stop_cuts_a_handshake_that_is_under_way(sent: bytes, files: Path) -> None:
     with over_tls(files) as running:
         silent = socket.create_connection((HOST, running.port), PATIENCE)
+        silent.sendall(sent)
         assert echo(running, of(files, "modality")) == 0
     with silent:
         to_the_end(silent)
+
+
+def test_handshakes_that_fail_leave_no_thread_and_no_file(files: Path) -> None:
+    bad = [
+        pdus.request(),
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
+        b"\x16\x03\x01\x02",
+        b"",
+    ]
+    with over_tls(files) as running:
+        assert echo(running, of(files, "modality")) == 0
+        threads, open_files = set(threading.enumerate()), len(list(Path("/proc/self/fd").iterdir()))
+        for number in range(50):
+            with connected(running.port) as connection:
+                connection.sendall(bad[number % len(bad)])
+                connection.shutdown(socket.SHUT_WR)
+                to_the_end(connection)
+        assert no_thread_beside(threads)
+        assert len(list(Path("/proc/self/fd").iterdir())) <= open_files
+        assert echo(running, of(files, "modality")) == 0
 
 
 # --- files -------------------------------------------------------------------------------------------
