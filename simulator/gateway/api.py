@@ -5,6 +5,7 @@
 | `GET /studies`                | every study with its state and reasons (`Status`)                             |
 | `GET /studies/{uid}`          | one study, or 404                                                             |
 | `GET /orders`                 | every order's accession number                                                |
+| `GET /health`                 | what is wrong just now: 200 when nothing is, else 503                         |
 | `GET /events?after=N`         | events behind number N, as a JSON array                                       |
 | `GET /events/stream?after=N`  | the same as JSON lines that go on until the gateway stops                     |
 
@@ -14,7 +15,9 @@ What an operator does is in `reconciliation_api`.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -24,10 +27,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from simulator.gateway import status
+from simulator.gateway.health import Health
 from simulator.gateway.index import Index
 
 
-def application(index: Index, further: Sequence[Route] = ()) -> Starlette:
+def application(index: Index, health: Health, further: Sequence[Route] = ()) -> Starlette:
     """Return the API over an index. It answers to loopback names alone, whatever address a browser resolves.
 
     further: routes by which somebody acts on what is held.
@@ -46,6 +50,13 @@ def application(index: Index, further: Sequence[Route] = ()) -> Starlette:
     def orders(_: Request) -> Response:
         return JSONResponse({"orders": [order.model_dump(mode="json") for order in status.orders(index)]})
 
+    def health_(_: Request) -> Response:
+        troubles = [asdict(trouble) for trouble in health.troubles()]
+        return JSONResponse({"healthy": not troubles, "problems": troubles}, status_code=503 if troubles else 200)
+
+    def unusable(_: Request, error: Exception) -> Response:
+        return JSONResponse({"error": f"the index cannot be used: {error}"}, status_code=503)
+
     def events(request: Request) -> Response:
         after = _after(request)
         if after is None:
@@ -63,10 +74,12 @@ def application(index: Index, further: Sequence[Route] = ()) -> Starlette:
             Route("/studies", studies),
             Route("/studies/{uid}", study),
             Route("/orders", orders),
+            Route("/health", health_),
             Route("/events", events),
             Route("/events/stream", stream),
             *further,
         ],
+        exception_handlers={sqlite3.Error: unusable},
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
     )
 

@@ -37,7 +37,9 @@ from simulator.events import (
     GatewayStarted,
     GatewayStopped,
     HarnessFailed,
+    HealthChanged,
     InstanceForwarded,
+    InstanceLost,
     InstanceReceived,
     InstanceRefused,
     InstanceStored,
@@ -49,6 +51,7 @@ from simulator.events import (
     StoreAnswered,
     StoreFailed,
     StudyChanged,
+    StudyPurged,
     WaitEnded,
 )
 from simulator.scenario.history import History
@@ -74,7 +77,8 @@ class _Names:
     def of(cls, history: History) -> _Names:
         names = cls()
         for plan in history.of(CasePlanned):
-            names.studies.update({uid: _called("study", name) for name, uid in plan.studies.items()})
+            for name, uid in plan.studies.items():  # what is sent again goes by its first name
+                names.studies.setdefault(uid, _called("study", name))
             names.orders.update({control_id: _called("order", name) for name, control_id in plan.orders.items()})
         return names
 
@@ -186,7 +190,8 @@ def _taken(events: Sequence[InstanceStored | InstanceRefused], study: str) -> st
     of = "" if parts else f" of {study}"
     for status, some in _groups(refused).items():
         many = _instances(len(some), bool(parts))
-        parts.append(f"{many}{of} refused with {status}{_comments(some)} and kept aside")
+        kept = "and kept aside" if all(event.kept_as for event in some) else "and not all kept aside"
+        parts.append(f"{many}{of} refused with {status}{_comments(some)} {kept}")
         of = ""
     return "; ".join(parts)
 
@@ -369,6 +374,21 @@ def _(event: ActFound, names: _Names) -> str:
     about = f" {names.study(event.study_instance_uid)}" if event.study_instance_uid else ""
     broken = "" if event.intact else "; the chain of the log is broken here"
     return f"entry {event.number} of the gateway's audit log: {event.act}{about}, by {event.who}{broken}"
+
+
+@_single.register
+def _(event: StudyPurged, names: _Names) -> str:
+    return f"{_instances(event.instances)} of {names.study(event.study_instance_uid)} purged"
+
+
+@_single.register
+def _(event: InstanceLost, names: _Names) -> str:
+    return f"instance {event.sop_instance_uid} of {names.study(event.study_instance_uid)} lost: {event.problem}"
+
+
+@_single.register
+def _(event: HealthChanged, names: _Names) -> str:
+    return f"{event.part}: {event.problem or 'works again'}"
 
 
 @_single.register

@@ -38,6 +38,7 @@ from simulator.events import (
     StoreAnswered,
     StoreFailed,
     StudyChanged,
+    StudyPurged,
     WaitEnded,
 )
 from simulator.scenario.history import History
@@ -254,7 +255,8 @@ class _Judge:
             "warnings": lambda: list(last.warnings) if last else None,
             "instances": lambda: _distinct(self._history.of(InstanceStored), uid),
             "refused": lambda: _distinct(self._history.of(InstanceRefused), uid),
-            "files": lambda: _distinct(self._history.of(FileFound), uid),
+            "purged": lambda: sum(e.instances for e in self._history.of(StudyPurged) if e.study_instance_uid == uid),
+            "files": lambda: sum(e.study_instance_uid == uid for e in self._history.of(FileFound)),
             "held": lambda: self._held(name),
             "originals": lambda: self._originals(uid),
             "acts": lambda: [act.act for act in self._history.of(ActFound) if act.study_instance_uid == uid],
@@ -325,7 +327,10 @@ class _Judge:
     def _arrival(self, name: str, expected: ArrivalExpectation) -> Iterator[Finding]:
         uid = self._uid(name)
         arrived = [e for e in self._history.of(InstanceReceived) if e.study_instance_uid == uid]
-        sent = {e.sop_instance_uid: e for e in self._history.of(StoreAnswered) if e.study_instance_uid == uid}
+        sent: dict[str, StoreAnswered] = {}
+        for each in self._history.of(StoreAnswered):
+            if each.study_instance_uid == uid:
+                sent.setdefault(each.sop_instance_uid, each)  # of an instance that is sent again the first stays
         where = f"downstream.studies.{name}"
         if expected.instances is not None:
             count = len({event.sop_instance_uid for event in arrived})

@@ -37,6 +37,7 @@ from simulator.events import (
     InstanceStored,
     StoreAnswered,
     StudyChanged,
+    StudyPurged,
     WaitEnded,
 )
 from simulator.rules import transfer_syntaxes
@@ -257,6 +258,8 @@ class _Stage:
         uid = self._plan.studies[wait.study].study_instance_uid
         if wait.report is not None:
             return wait.report in self._tally.reports.get(uid, [])
+        if wait.purged is not None:
+            return self._tally.purged[uid] > 0
         return wait.state in self._tally.states.get(uid, [])
 
     def _end_and_start(self, how: Ending, end: Callable[[], None]) -> None:
@@ -327,6 +330,8 @@ class _Stage:
                 return False
             if study.instances is not None and len(self._tally.stored.get(uid, ())) < study.instances:
                 return False
+            if self._tally.purged[uid] < (study.purged or 0):
+                return False
         if not self._tally.rejected >= Counter(then.gateway.rejected or {}):
             return False
         if not self._tally.broken >= Counter(then.gateway.broken or {}):
@@ -342,10 +347,14 @@ class _Stage:
         return True
 
     def _must_not_happen(self) -> bool:
-        """Tell whether something is expected not to arrive downstream: a study at all, or a second time."""
-        return any(0 in (arrival.instances, arrival.repeated) for arrival in self._arrivals().values()) or any(
-            commitment.reports == 0 for commitment in self._plan.case.then.wire.commitments.values()
-        )
+        """Tell whether something must not happen: an arrival, or a second one, a commitment report, a purge."""
+        then = self._plan.case.then
+        counts = [
+            *(count for arrival in self._arrivals().values() for count in (arrival.instances, arrival.repeated)),
+            *(commitment.reports for commitment in then.wire.commitments.values()),
+            *(study.purged for study in then.gateway.studies.values()),
+        ]
+        return 0 in counts
 
     def _has_happened(self) -> bool:
         return any(
@@ -370,6 +379,7 @@ class _Tally:
         self.broken: Counter[str] = Counter()
         self.reports: dict[str, list[str]] = {}
         self._studies: dict[str, str] = {}
+        self.purged: Counter[str] = Counter()
 
     def count(self, event: Event) -> None:
         """Take in one event."""
@@ -377,6 +387,8 @@ class _Tally:
             self.states.setdefault(event.study_instance_uid, []).append(event.state)
         elif isinstance(event, InstanceStored):
             self.stored.setdefault(event.study_instance_uid, set()).add(event.sop_instance_uid)
+        elif isinstance(event, StudyPurged):
+            self.purged[event.study_instance_uid] += event.instances
         elif isinstance(event, InstanceReceived):
             self.arrived.setdefault(event.study_instance_uid, Counter())[event.sop_instance_uid] += 1
         elif isinstance(event, AssociationRejected):

@@ -87,7 +87,7 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class _Encoding:
+class Encoding:
     """How elements are laid out: byte order and whether the VR is written."""
 
     implicit: bool
@@ -96,11 +96,11 @@ class _Encoding:
     long: struct.Struct
 
 
-def _encoding(implicit: bool, order: str) -> _Encoding:
-    return _Encoding(implicit, struct.Struct(order + "HH"), struct.Struct(order + "H"), struct.Struct(order + "L"))
+def _encoding(implicit: bool, order: str) -> Encoding:
+    return Encoding(implicit, struct.Struct(order + "HH"), struct.Struct(order + "H"), struct.Struct(order + "L"))
 
 
-_IMPLICIT_LITTLE = _encoding(True, "<")
+IMPLICIT_LITTLE = _encoding(True, "<")
 _EXPLICIT_LITTLE = _encoding(False, "<")
 _EXPLICIT_BIG = _encoding(False, ">")
 
@@ -134,7 +134,7 @@ def elements(data: bytes, transfer_syntax_uid: str, start: int = 0) -> Iterator[
 
     Raises `NotDicom` where an element does not fit in the data, with its tag and byte offset.
     """
-    for tag, begin, end, items in _Walk(data, strict=False).elements(start, _encoding_of(transfer_syntax_uid)):
+    for tag, begin, end, items in _Walk(data, strict=False).elements(start, encoding_of(transfer_syntax_uid)):
         yield Element(tag, begin, end, items)
 
 
@@ -144,7 +144,7 @@ def read(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> dict[i
     Raises `NotDicom` when the data set is not whole, even if all tags were found before.
     """
     whole = plain(data, transfer_syntax_uid)
-    found = _Walk(whole, strict=False).elements(0, _encoding_of(transfer_syntax_uid))
+    found = _Walk(whole, strict=False).elements(0, encoding_of(transfer_syntax_uid))
     return {tag: bytes(whole[start:end]) for tag, start, end, _ in found if tag in tags}
 
 
@@ -159,7 +159,7 @@ def survey(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> Surv
     whole = plain(data, transfer_syntax_uid)
     values: dict[int, bytes] = {}
     pixel_data = None
-    for tag, start, end, items in _Walk(whole, strict=True).elements(0, _encoding_of(transfer_syntax_uid)):
+    for tag, start, end, items in _Walk(whole, strict=True).elements(0, encoding_of(transfer_syntax_uid)):
         if tag in tags:
             values[tag] = bytes(whole[start:end])
         elif tag == PIXEL_DATA:
@@ -170,7 +170,7 @@ def survey(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> Surv
 def unsigned_short(values: Mapping[int, bytes], tag: int, transfer_syntax_uid: str) -> int | None:
     """Return the value of `tag` as US (PS3.5 6.2), 0 to 65535; None when it is absent or not one number."""
     raw = values.get(tag, b"")
-    return _encoding_of(transfer_syntax_uid).short.unpack(raw)[0] if len(raw) == 2 else None
+    return encoding_of(transfer_syntax_uid).short.unpack(raw)[0] if len(raw) == 2 else None
 
 
 def text(values: Mapping[int, bytes], tag: int) -> str:
@@ -214,9 +214,10 @@ def _decoded(raw: bytes, character_set: bytes) -> str:
         return raw.decode("ascii", "replace")
 
 
-def _encoding_of(transfer_syntax_uid: str) -> _Encoding:
+def encoding_of(transfer_syntax_uid: str) -> Encoding:
+    """Return how a transfer syntax lays out elements (PS3.5 Annex A)."""
     if transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN:
-        return _IMPLICIT_LITTLE
+        return IMPLICIT_LITTLE
     if transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN:
         return _EXPLICIT_BIG
     return _EXPLICIT_LITTLE
@@ -229,7 +230,7 @@ class _Walk:
     data: bytes
     strict: bool
 
-    def elements(self, start: int, encoding: _Encoding) -> Iterator[tuple[int, int, int, int | None]]:
+    def elements(self, start: int, encoding: Encoding) -> Iterator[tuple[int, int, int, int | None]]:
         """Yield tag, start, end and items of every top-level element, as in `Element`."""
         position, limit = start, len(self.data)
         while position < limit:
@@ -237,16 +238,16 @@ class _Walk:
             yield tag, begin, end, items
 
     def _element(
-        self, position: int, limit: int, encoding: _Encoding, depth: int
+        self, position: int, limit: int, encoding: Encoding, depth: int
     ) -> tuple[int, int, int, int | None, int]:
         """Return the element at `position`, inside `depth` sequences, and the position after it.
 
         Nothing may go beyond `limit`, where the data, the item or the sequence around it ends.
         """
-        tag, start, length, vr = _element_header(self.data, position, limit, encoding)
+        tag, start, length, vr = element_header(self.data, position, limit, encoding)
         if length == _UNDEFINED:
             # An UN of undefined length holds a sequence in Implicit VR Little Endian (PS3.5 6.2.2).
-            inner = _IMPLICIT_LITTLE if vr == b"UN" else encoding
+            inner = IMPLICIT_LITTLE if vr == b"UN" else encoding
             end, items = self._items_to_delimiter(start, limit, inner, tag, depth)
             return tag, start, end - 8, items, end
         end = start + length
@@ -255,7 +256,7 @@ class _Walk:
                 f"truncated: {tag_text(tag)} needs {length} bytes, {limit - start} are left (byte {position})"
             )
         if self.strict:
-            if vr == b"SQ" or (encoding.implicit and _is_sequence(tag)):
+            if vr == b"SQ" or (encoding.implicit and is_sequence(tag)):
                 # Before its own length is judged: what is odd in it makes it odd, and says more.
                 self._items_to_limit(start, end, encoding, tag, depth)
             if length & 1:
@@ -263,29 +264,29 @@ class _Walk:
         return tag, start, end, None, end
 
     def _items_to_delimiter(
-        self, position: int, limit: int, encoding: _Encoding, sequence: int, depth: int
+        self, position: int, limit: int, encoding: Encoding, sequence: int, depth: int
     ) -> tuple[int, int]:
         """Return the position after the delimiter that closes a sequence (or fragments), and how many items it has."""
         _check_depth(position, sequence, depth)
         count = 0
         while True:
-            tag, start, length, _ = _element_header(self.data, position, limit, encoding)
+            tag, start, length, _ = element_header(self.data, position, limit, encoding)
             if tag == _SEQUENCE_END:
                 return start, count
             _check_item(position, tag, sequence)
             position = self._item(position, start, length, limit, encoding, sequence, depth)
             count += 1
 
-    def _items_to_limit(self, position: int, limit: int, encoding: _Encoding, sequence: int, depth: int) -> None:
+    def _items_to_limit(self, position: int, limit: int, encoding: Encoding, sequence: int, depth: int) -> None:
         """Walk the items of a sequence that ends at `limit`."""
         _check_depth(position, sequence, depth)
         while position < limit:
-            tag, start, length, _ = _element_header(self.data, position, limit, encoding)
+            tag, start, length, _ = element_header(self.data, position, limit, encoding)
             _check_item(position, tag, sequence)
             position = self._item(position, start, length, limit, encoding, sequence, depth)
 
     def _item(
-        self, position: int, start: int, length: int, limit: int, encoding: _Encoding, sequence: int, depth: int
+        self, position: int, start: int, length: int, limit: int, encoding: Encoding, sequence: int, depth: int
     ) -> int:
         """Return the position after the item at `position`, whose value starts at `start`."""
         if length == _UNDEFINED:
@@ -303,21 +304,21 @@ class _Walk:
                 raise NotDicom(f"odd length: item of {tag_text(sequence)}, {length} bytes (byte {position})")
         return end
 
-    def _elements_to_delimiter(self, position: int, limit: int, encoding: _Encoding, depth: int) -> int:
+    def _elements_to_delimiter(self, position: int, limit: int, encoding: Encoding, depth: int) -> int:
         """Return the position after the delimiter that closes an item of undefined length."""
         while True:
-            tag, start, _, _ = _element_header(self.data, position, limit, encoding)
+            tag, start, _, _ = element_header(self.data, position, limit, encoding)
             if tag == _ITEM_END:
                 return start
             *_, position = self._element(position, limit, encoding, depth + 1)
 
-    def _elements_to_limit(self, position: int, limit: int, encoding: _Encoding, depth: int) -> None:
+    def _elements_to_limit(self, position: int, limit: int, encoding: Encoding, depth: int) -> None:
         """Walk the elements of an item that ends at `limit`."""
         while position < limit:
             *_, position = self._element(position, limit, encoding, depth + 1)
 
 
-def _element_header(data: bytes, position: int, limit: int, encoding: _Encoding) -> tuple[int, int, int, bytes]:
+def element_header(data: bytes, position: int, limit: int, encoding: Encoding) -> tuple[int, int, int, bytes]:
     """Return tag, start of the value, length and VR (empty when implicit)."""
     if position + 8 > limit:
         raise NotDicom(f"truncated: {limit - position} bytes are too few for an element (byte {position})")
@@ -336,7 +337,7 @@ def _element_header(data: bytes, position: int, limit: int, encoding: _Encoding)
 
 
 @lru_cache(maxsize=4096)
-def _is_sequence(tag: int) -> bool:
+def is_sequence(tag: int) -> bool:
     """Tell whether PS3.6 makes a sequence of `tag`, which counts where no VR is written."""
     try:
         return dictionary_VR(tag) == "SQ"

@@ -64,6 +64,16 @@ class GatewayApi:
             raise HarnessError(f"{self._url} is no gateway of this simulator: /{path} is answered {answer.status_code}")
         return document
 
+    def problems(self) -> tuple[str, ...]:
+        """Return what the gateway says is wrong with it now. Raises as `status` does."""
+        try:
+            answer = httpx.get(f"{self._url}/health", timeout=_TIME_OUT, trust_env=False)
+            return tuple(f"{each['part']}: {each['problem']}" for each in answer.json()["problems"])
+        except httpx.TransportError as error:
+            raise PeerUnreachable(f"no gateway answers at {self._url} ({error})") from error
+        except (httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+            raise HarnessError(f"{self._url} is no gateway of this simulator: {error}") from error
+
     def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
         """Yield every event behind number `after`, each with its `sequence`, until the gateway ends.
 

@@ -79,6 +79,7 @@ def test_studies(filled: Running) -> None:
         warnings=(),
         instances=3,
         series=1,
+        purged=None,
         order=ORDER.accession_number,
     )
     assert (unmatched.study_instance_uid, unmatched.state) == (OTHER.study_instance_uid, "unmatched")
@@ -248,7 +249,7 @@ def test_the_simulators_own_reader(own: Running) -> None:
     threading.Thread(target=follow, daemon=True).start()
     first = told.get(timeout=PATIENCE)
     assert isinstance(first, dict)
-    assert (first["event"], "sequence" in first) == ("OrderReceived", False)
+    assert (first["event"], first["sequence"]) == ("OrderReceived", 1)
     for _ in range(8):
         told.get(timeout=PATIENCE)
     own.stop()
