@@ -10,6 +10,7 @@ protocol, or that the simulator itself failed. Those three never share a type:
 | load scenario, site    | `LoadError` (file:line:column for each problem)   | 2         |
 | plan                   | `LoadError` (a story that cannot be told)         | 2         |
 | start gateway, actors  | `StartError` (port in use, gateway did not start) | 3         |
+| stop the gateway       | `StopError` (its index could not be written)      | 3         |
 | talk to a peer         | `PeerError` (an observation: recorded, then judged) | -       |
 | run a step             | `HarnessError` (ours: charged to nobody else)     | 3         |
 | judge, report          | `HarnessError`                                    | 3         |
@@ -65,6 +66,10 @@ class LoadError(SimulatorError):
 
 class StartError(SimulatorError):
     """A gateway or actor could not start: a port in use, a folder that cannot be written (exit code 3)."""
+
+
+class StopError(SimulatorError):
+    """A gateway stopped while something was wrong that may have cost it what came last (exit code 3)."""
 
 
 class HarnessError(SimulatorError):

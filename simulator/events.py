@@ -222,7 +222,7 @@ class InstanceStored(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceRefused(Event):
-    """The gateway answered a failure status and kept the data set aside under `kept_as`."""
+    """The gateway answered a failure status and kept the data set aside under `kept_as`, empty where it could not."""
 
     study_instance_uid: str
     sop_instance_uid: str
@@ -332,6 +332,31 @@ class CommitmentUndelivered(Event):
     attempt: int
     problem: str
     abandoned: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StudyPurged(Event):
+    """The gateway removed the files of a forwarded study, so many, since its retention time was over."""
+
+    study_instance_uid: str
+    instances: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceLost(Event):
+    """The gateway found at its start that the file of an instance is gone or damaged: sent again, it is taken anew."""
+
+    study_instance_uid: str
+    sop_instance_uid: str
+    problem: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HealthChanged(Event):
+    """A part of the gateway (`storage`, `index`) does not work, or works again where `problem` is empty."""
+
+    part: str
+    problem: str
 
 
 # --- seen downstream, by the remote SCP --------------------------------------------------------------
@@ -487,6 +512,9 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         CommitmentDelivered,
         CommitmentUndelivered,
         DispatchChanged,
+        StudyPurged,
+        InstanceLost,
+        HealthChanged,
         InstanceReceived,
         CasePlanned,
         GatewayStarted,

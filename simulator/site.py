@@ -17,6 +17,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from simulator import strict_yaml
 from simulator.errors import LoadError, Problem
+from simulator.quantities import Duration, Size
 from simulator.rules.accession import CHECK_DIGITS, AccessionRules
 from simulator.rules.image_count import ImageCountRule
 from simulator.rules.sop_classes import SopClass, by_name, storage_classes
@@ -235,6 +236,20 @@ class Logs(_Strict):
     mask: bool = Field(default=True, description="Mask names, HKIDs and dates of birth, in the audit log too.")
 
 
+class Storage(_Strict):
+    """The gateway's own storage, which is temporary (slide: store and forward)."""
+
+    keep_free: Size = Field(
+        default=256 << 20,
+        description="Room on the disk that instances may not take, in bytes or as `1 GiB`: below it they are refused.",
+    )
+    retention: Duration | Literal["never"] = Field(
+        default="never",
+        description="How long a study is kept after it was forwarded, in seconds or as `30 d`; never: nothing is "
+        "purged. What was not forwarded is never purged.",
+    )
+
+
 class Site(_Strict):
     """One site profile. Every field has a default, so an empty file is the default profile."""
 
@@ -246,6 +261,7 @@ class Site(_Strict):
     )
     forwarding: Forwarding = Forwarding()
     commitment: Commitment = Commitment()
+    storage: Storage = Storage()
     unmatched: Literal["hold", "reject", "correct"] = Field(
         default="hold",
         description="What is done with an unmatched study. `correct` writes its order's keys into the forwarded copies "

@@ -16,7 +16,7 @@ from typing import Any
 
 from simulator import site as profile
 from simulator.cli.gateway_command import serve
-from simulator.events import Event
+from simulator.events import Event, StudyPurged
 from simulator.gateway.correction import Copy
 from simulator.gateway.forward_queue import Dispatch, Selection
 from simulator.gateway.forwarding import Forwarder
@@ -448,6 +448,52 @@ class EditsItsAuditLog(Gateway):
         self.data = data
 
 
+class StoresDuplicatesTwice(Gateway):
+    """Answers 0000 to an instance that it holds already, and keeps a second file of it."""
+
+    def take(self, request: StoreRequest) -> Response:
+        held = self.index.instance(request.sop_instance_uid)
+        response = super().take(request)
+        if held is not None and response.stored:
+            file = self.data / "instances" / held.file
+            file.with_suffix(".again.dcm").write_bytes(file.read_bytes())
+        return response
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        self.data = data
+
+
+class SaysYesToOtherContent(Gateway):
+    """Answers 0000 to other content under a UID that it holds, and keeps the first."""
+
+    def take(self, request: StoreRequest) -> Response:
+        response = super().take(request)
+        return Response(0x0000) if response.status == 0xC001 else response
+
+
+class PurgesWhatIsUnmatched(Gateway):
+    """Has its retention time begin when a study is unmatched, too."""
+
+    def decide(self, study_instance_uid: str) -> None:
+        super().decide(study_instance_uid)
+        study = self.index.study(study_instance_uid)
+        if study is not None and study.state == "unmatched":
+            self.index.change_study(dataclasses.replace(study, state="forwarded"), _nothing(study_instance_uid))
+            self.retention.begin(study_instance_uid)
+
+
+def _nothing(study_instance_uid: str) -> StudyPurged:
+    return StudyPurged(observer="gateway", study_instance_uid=study_instance_uid, instances=0)
+
+
+class FillsTheDisk(Gateway):
+    """Takes instances as long as a byte is left."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(profile.overridden(site, {"storage": {"keep_free": 0}}), data)
+
+
 IMPOSTORS: dict[str, type[Gateway]] = {
     "acknowledges-without-storing": AcknowledgesWithoutStoring,
     "drops-after-acknowledging": DropsAfterAcknowledging,
@@ -487,6 +533,10 @@ IMPOSTORS: dict[str, type[Gateway]] = {
     "alters-a-pixel-when-transcoding": AltersAPixelWhenTranscoding,
     "serves-destinations-in-turn": ServesDestinationsInTurn,
     "forwards-what-is-unmatched-by-hand": ForwardsWhatIsUnmatchedByHand,
+    "stores-duplicates-twice": StoresDuplicatesTwice,
+    "says-yes-to-other-content": SaysYesToOtherContent,
+    "purges-what-is-unmatched": PurgesWhatIsUnmatched,
+    "fills-the-disk": FillsTheDisk,
 }
 
 

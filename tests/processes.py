@@ -63,7 +63,7 @@ def simulate(*arguments: str | Path, folder: Path) -> subprocess.CompletedProces
 @contextmanager
 def running(command: Sequence[object], folder: Path, log: Path) -> Iterator[subprocess.Popen[str]]:
     """Run a command in the background, its error stream in `log`; what is left of it at the end is killed."""
-    with log.open("wb") as errors:
+    with log.open("ab") as errors:
         process = subprocess.Popen(
             [str(part) for part in command],
             cwd=folder,
@@ -212,13 +212,20 @@ class RunningGateway:
 @contextmanager
 def gateway(folder: Path, **site: Any) -> Iterator[RunningGateway]:
     """Run a gateway on free ports over `folder`; `site` is laid over the default profile."""
+    with gateway_under((), folder, **site) as started:
+        yield started
+
+
+@contextmanager
+def gateway_under(before: Sequence[object], folder: Path, **site: Any) -> Iterator[RunningGateway]:
+    """Run a gateway by the command `before`, such as one that limits what it may do."""
     folder.mkdir(parents=True, exist_ok=True)
     profile, ready, log = folder / "site.yaml", folder / "ready.json", folder / "gateway.log"
     here = {**FREE_PORTS, **site.pop("gateway", {})}
     profile.write_text(json.dumps({"gateway": here, **site}), encoding="utf-8")
     ready.unlink(missing_ok=True)
     options = ["--site", profile, "--data", folder / "data", "--ready-file", ready]
-    with running([*SIMULATE, "gateway", *options], folder, log) as process:
+    with running([*before, *SIMULATE, "gateway", *options], folder, log) as process:
         told = json.loads(await_file(ready, process, log))
         yield RunningGateway(process=process, folder=folder, **told)
         if process.poll() is None:

@@ -215,6 +215,34 @@ CAUGHT = [
         },
     ),
     (
+        "stores-duplicates-twice",
+        "duplicate-instances[the-same-bytes]",
+        {"gateway.studies.study.files": (3, 6)},
+    ),
+    (
+        "says-yes-to-other-content",
+        "duplicate-instances[other-content]",
+        {"wire.studies.study.answers": ({"0000": 3, "C001": 3}, {"0000": 6})},
+    ),
+    (
+        "purges-what-is-unmatched",
+        "retention[unmatched]",
+        {
+            "gateway.studies.study.purged": (0, 3),
+            "gateway.studies.study.files": (3, 0),
+        },
+    ),
+    (
+        "fills-the-disk",
+        "disk-full[full]",
+        {
+            "wire.studies.study.answers": ({"A700": 3}, {"0000": 3}),
+            "gateway.studies.study.instances": (0, 3),
+            "gateway.studies.study.refused": (3, 0),
+            "gateway.studies.study.files": (0, 3),
+        },
+    ),
+    (
         "forwards-again-after-a-restart",
         "restart[stopped-after-forwarding]",
         {"downstream.studies.study.repeated": (0, 6)},

@@ -27,6 +27,14 @@ def command(
     ready_file: Annotated[
         Path | None, typer.Option("--ready-file", metavar="F", help="Written once every port listens: pid, ports, URL.")
     ] = None,
+    rebuild_index: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild-index",
+            metavar="",
+            help="First make a new index, from what can be read of a damaged one and from the instance files.",
+        ),
+    ] = False,
 ) -> None:
     """Run the reference gateway until SIGINT or SIGTERM."""
     from simulator import site as profile
@@ -34,7 +42,24 @@ def command(
     here = profile.load(site) if site else profile.Site()
     from simulator.gateway.server import Gateway
 
+    if rebuild_index:
+        _rebuild(data)
     serve(Gateway(here, data), ready_file, data)
+
+
+def _rebuild(data: Path) -> None:
+    from simulator.gateway.rebuild import rebuild
+
+    done = rebuild(data)
+    read = ", ".join(f"{count} of {table}" for table, count in done.rows.items() if count) or "nothing"
+    lines = [f"The damaged index lies in {done.set_aside}", f"Read from it: {read}"]
+    if done.cut_short:
+        lines.append(
+            f"Not to its end: {', '.join(done.cut_short)}. Instances come back from their files; have orders sent "
+            "again, and expect that what was forwarded may be forwarded once more."
+        )
+    for line in lines:
+        terminal.out.print(line, soft_wrap=True, markup=False)
 
 
 def serve(gateway: Gateway, ready_file: Path | None, data: Path) -> None:

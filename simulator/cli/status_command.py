@@ -30,8 +30,10 @@ def command(
     status = _from_folder(data) if data is not None else _from_url(url or _DEFAULT_URL)
     if as_json:
         terminal.print_json(status)
-    else:
-        _show(status["studies"])
+        return
+    if data is None:
+        _show_problems(url or _DEFAULT_URL)
+    _show(status["studies"])
 
 
 def _from_url(url: str) -> dict[str, Any]:
@@ -54,6 +56,15 @@ def _from_folder(folder: Path) -> dict[str, Any]:
         index.close()
 
 
+def _show_problems(url: str) -> None:
+    from rich.text import Text
+
+    from simulator.wire.gateway_api import GatewayApi
+
+    for problem in GatewayApi(url).problems():
+        terminal.out.print(Text(problem, "red"), soft_wrap=True)
+
+
 def _show(studies: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
@@ -67,11 +78,13 @@ def _show(studies: list[dict[str, Any]]) -> None:
     for study in studies:
         state = study["state"]
         warnings = [f"warning: {warning}" for warning in study["warnings"]]
-        why = ", ".join([*study["reasons"], *warnings, *_answers(study["answers"]), *_forwarding(study["forwarding"])])
+        why = [*study["reasons"], *warnings, *_answers(study["answers"]), *_forwarding(study["forwarding"])]
+        if study["purged"]:
+            why.append(f"purged {study['purged'][:16]}Z")
         # As text, never as markup: what stands in a data set may have brackets.
         accession, uid = Text(study["accession_number"] or "(none)"), Text(study["study_instance_uid"])
         counts = (str(study["instances"]), str(study["series"]))
-        table.add_row(accession, Text(state, colours.get(state, "default")), *counts, Text(why), uid)
+        table.add_row(accession, Text(state, colours.get(state, "default")), *counts, Text(", ".join(why)), uid)
     terminal.print_table(table)
 
 

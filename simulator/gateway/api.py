@@ -5,6 +5,7 @@
 | `GET /studies`                | every study with its state and reasons (`Status`)                             |
 | `GET /studies/{uid}`          | one study, or 404                                                             |
 | `GET /orders`                 | every order's accession number                                                |
+| `GET /health`                 | what is wrong just now: 200 when nothing is, else 503                         |
 | `GET /events?after=N`         | events behind number N, as a JSON array                                       |
 | `GET /events/stream?after=N`  | the same as JSON lines that go on until the gateway stops                     |
 | `GET /destinations`           | every destination with what waits for it, what failed, and why                |
@@ -16,7 +17,9 @@ What an operator does beside that is in `reconciliation_api`.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -26,10 +29,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from simulator.gateway import status
+from simulator.gateway.health import Health
 from simulator.gateway.index import Index
 
 
-def application(index: Index, further: Sequence[Route] = ()) -> Starlette:
+def application(index: Index, health: Health, further: Sequence[Route] = ()) -> Starlette:
     """Return the API over an index, with `further` routes of other modules.
 
     It answers to loopback names alone, whatever address a browser resolves.
@@ -48,6 +52,13 @@ def application(index: Index, further: Sequence[Route] = ()) -> Starlette:
     def orders(_: Request) -> Response:
         return JSONResponse({"orders": [order.model_dump(mode="json") for order in status.orders(index)]})
 
+    def health_(_: Request) -> Response:
+        troubles = [asdict(trouble) for trouble in health.troubles()]
+        return JSONResponse({"healthy": not troubles, "problems": troubles}, status_code=503 if troubles else 200)
+
+    def unusable(_: Request, error: Exception) -> Response:
+        return JSONResponse({"error": f"the index cannot be used: {error}"}, status_code=503)
+
     def events(request: Request) -> Response:
         after = _after(request)
         if after is None:
@@ -65,10 +76,12 @@ def application(index: Index, further: Sequence[Route] = ()) -> Starlette:
             Route("/studies", studies),
             Route("/studies/{uid}", study),
             Route("/orders", orders),
+            Route("/health", health_),
             Route("/events", events),
             Route("/events/stream", stream),
             *further,
         ],
+        exception_handlers={sqlite3.Error: unusable},
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
     )
 

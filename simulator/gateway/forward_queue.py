@@ -139,6 +139,10 @@ class ForwardQueue:
             return None
         return "forwarding" if states & {"waiting", "sending"} else "failed" if "failed" in states else "forwarded"
 
+    def busy(self, study_instance_uid: str) -> bool:
+        """Tell whether something of the study is still to be sent somewhere."""
+        return any(each.state in ("waiting", "sending") for each in self.of_study(study_instance_uid))
+
     def answers(self, study_instance_uid: str) -> dict[str, int]:
         """Return how many instances of the study were stored with each status, over all destinations."""
         query = (

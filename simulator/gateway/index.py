@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import StartError
-from simulator.events import Event, to_record
+from simulator.events import Event, InstanceLost, to_record
 from simulator.gateway import acts, audit
 from simulator.gateway.acts import Correction, Ruling
 from simulator.gateway.audit import Act, Entry
@@ -29,7 +29,10 @@ from simulator.rules.matching import OrderKeys, StudyKeys
 
 _LOG = logging.getLogger(__name__)
 
+FILE_NAME = "index.sqlite"
+
 _VERSION = 2
+_PATIENCE = 2000  # milliseconds to wait for another program that holds the file, while associations wait too
 _SCHEMA = """
 CREATE TABLE instance (
     sop_instance_uid TEXT PRIMARY KEY,
@@ -98,6 +101,17 @@ CREATE TABLE dispatch_instance (
     sop_instance_uid TEXT NOT NULL,
     PRIMARY KEY (dispatch, sop_instance_uid)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE retention (
+    study_instance_uid TEXT PRIMARY KEY,
+    forwarded_at REAL NOT NULL,
+    purging INTEGER NOT NULL,
+    purged_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE purged_instance (
+    sop_instance_uid TEXT PRIMARY KEY,
+    study_instance_uid TEXT NOT NULL,
+    content_digest TEXT NOT NULL
+) STRICT;
 CREATE TABLE event (sequence INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL) STRICT;
 """
 _WHOLE_SCHEMA = "".join((_SCHEMA, acts.SCHEMA, audit.SCHEMA))
@@ -137,6 +151,7 @@ class Index:
     def __init__(self, file: Path, *, read_only: bool = False) -> None:
         """Open the index, making it when it is new. Raises `StartError` when it cannot be used."""
         self._lock = threading.RLock()
+        self._watcher: Callable[[sqlite3.Error | None], None] = lambda _: None
         self._followers: set[Callable[[], object]] = set()
         self._finished = False
         try:
@@ -148,7 +163,11 @@ class Index:
             if self._version() != _VERSION:
                 raise StartError(f"{file} was written by another version", "start with an empty data folder")
         except sqlite3.Error as error:
-            raise StartError(f"the index {file} cannot be used: {error}") from error
+            raise StartError(f"the index {file} cannot be used: {error}", _advice(error)) from error
+
+    def watch(self, watcher: Callable[[sqlite3.Error | None], None]) -> None:
+        """Have `watcher` called with each error, and with None after each change that was taken."""
+        self._watcher = watcher
 
     def finish(self) -> None:
         """Tell those who follow the events that no more will come."""
@@ -205,6 +224,25 @@ class Index:
             self._db.execute("INSERT INTO instance VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", values)
             if study is not None:
                 self._put_study(study)
+
+    def instances_in(self, file: str) -> tuple[InstanceRow, ...]:
+        """Return the instance whose file this is, if there is one."""
+        return tuple(_instance(row) for row in self._rows("SELECT * FROM instance WHERE file = ?", file))
+
+    def lose(self, rows: Sequence[InstanceRow]) -> None:
+        """Take instances out of the index whose files are gone, and tell of each: sent again, they are taken anew."""
+        events = [
+            InstanceLost(
+                observer="gateway",
+                study_instance_uid=row.study_instance_uid,
+                sop_instance_uid=row.sop_instance_uid,
+                problem=f"its file {row.file} is gone",
+            )
+            for row in rows
+        ]
+        with self._transaction(events):
+            uids = [(row.sop_instance_uid,) for row in rows]
+            self._db.executemany("DELETE FROM instance WHERE sop_instance_uid = ?", uids)
 
     # --- studies -------------------------------------------------------------------------------------
 
@@ -285,6 +323,15 @@ class Index:
         """Return the audit log, and how many entries its counter knows of."""
         with self._lock:
             return audit.entries(self._db), audit.counted(self._db)
+
+    def purged_at(self, study_instance_uid: str) -> str:
+        """Return when the study was purged (ISO 8601, UTC), empty where something of it is held, or never was."""
+        query = """
+            SELECT purged_at FROM retention WHERE study_instance_uid = ?1
+            AND NOT EXISTS (SELECT 1 FROM instance WHERE study_instance_uid = ?1)
+        """
+        rows = self._rows(query, study_instance_uid)
+        return str(rows[0][0]) if rows else ""
 
     # --- orders --------------------------------------------------------------------------------------
 
@@ -392,9 +439,12 @@ class Index:
     # --- inside --------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
+        found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.execute("PRAGMA busy_timeout = 5000")
+        self._db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
         if self._version() == 0:
             self._db.executescript(f"BEGIN; {_WHOLE_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
 
@@ -402,23 +452,34 @@ class Index:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._db.execute(query, values).fetchall()
+        try:
+            with self._lock:
+                return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            self._watcher(error)
+            raise
 
     @contextmanager
     def _transaction(self, events: Iterable[Event], act: Act | None = None) -> Iterator[None]:
         records = [(json.dumps(to_record(event)),) for event in events]
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.executemany("INSERT INTO event (record) VALUES (?)", records)
-                entry = None if act is None else audit.append(self._db, act)
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._tell_followers()
+        entry = None
+        try:
+            with self._lock:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                    self._db.executemany("INSERT INTO event (record) VALUES (?)", records)
+                    entry = None if act is None else audit.append(self._db, act)
+                    self._db.execute("COMMIT")
+                except BaseException:
+                    if self._db.in_transaction:  # a full disk has ended it already
+                        self._db.execute("ROLLBACK")
+                    raise
+                self._tell_followers()
+        except sqlite3.Error as error:
+            self._watcher(error)
+            raise
+        self._watcher(None)
         if entry is not None:
             _LOG.info("audit %d: %s by %s, %s", entry.number, entry.act.act, entry.act.who, entry.digest)
 
@@ -443,6 +504,18 @@ class Index:
             """,
             values,
         )
+
+
+def _advice(error: sqlite3.Error) -> str:
+    """Return what a person can do about an index that cannot be opened."""
+    if not isinstance(error, sqlite3.OperationalError):  # not a database, or a malformed one
+        return (
+            "it is damaged: restore it from a copy, or start once with --rebuild-index, which sets it aside and makes "
+            "a new one from what can be read of it and from the instance files"
+        )
+    if "locked" in str(error):
+        return "another program holds it (a backup, or somebody looking into it): end that, and start again"
+    return "the gateway must be able to read and write it, and its folder"
 
 
 def _instance(row: Sequence[Any]) -> InstanceRow:

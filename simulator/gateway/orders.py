@@ -110,8 +110,12 @@ class Orders:
         self._changed(number)
 
     def _refuse(self, raw: bytes, header: Header | None, refusal: _Refusal) -> bytes:
+        kept_as = ""
         try:
             kept_as = self._store.keep_aside(raw, ".hl7", {"code": refusal.code, "why": refusal.text})
+        except OSError as error:  # the answer stays the same
+            _LOG.error("cannot keep a refused message aside: %s", error)
+        try:
             self._index.add_event(
                 MessageRefused(
                     observer="gateway",
@@ -121,8 +125,8 @@ class Orders:
                     kept_as=kept_as,
                 )
             )
-        except (OSError, sqlite3.Error) as error:  # the answer stays the same
-            _LOG.error("cannot keep a refused message aside: %s", error)
+        except sqlite3.Error as error:
+            _LOG.error("cannot tell of a refused message: %s", error)
         return self._acknowledge(header, refusal.code, refusal.text)
 
     @staticmethod

@@ -8,7 +8,7 @@ so the order of the steps cannot be wrong; bad data is a value (`Refused`, `Unma
 
 from __future__ import annotations
 
-from simulator.gateway import correction, header, statuses
+from simulator.gateway import correction, duplicates, header, statuses
 from simulator.gateway.header import Header
 from simulator.gateway.index import Index, InstanceRow
 from simulator.gateway.steps import Inspected, Matched, Received, Refused, Stored, Unmatched, Verdict
@@ -19,20 +19,20 @@ from simulator.wire import data_set, part10
 from simulator.wire.association import Outgoing, Response, StoreRequest
 
 
-def receive(request: StoreRequest, site: Site, index: Index) -> Received | Refused:
+def receive(request: StoreRequest, site: Site, index: Index, store: Store) -> Received | Refused:
     """Take an instance, or say with which status it is refused."""
     found = header.inspect(request)
     if isinstance(found, Response):
         return Refused(request, found, header.glance(request))
     digest = data_set.digest(request.data_set)
-    held = index.instance(found.sop_instance_uid)
-    if held is not None and held.data_set_digest != digest:
+    known = duplicates.known(found, request, digest, index, store)
+    if known == "other":
         comment = "an instance with this UID and other content is held already"
         return Refused(request, statuses.HELD_WITH_OTHER_CONTENT.response(comment), found)
-    if held is None and not site.image_count_rule().admits(index.sizes(found.study_instance_uid)[0] + 1):
+    if known == "new" and not site.image_count_rule().admits(index.sizes(found.study_instance_uid)[0] + 1):
         comment = f"more than {site.image_limit.limit} images in this study"
         return Refused(request, statuses.beyond_image_limit(site).response(comment), found, exceeds_image_limit=True)
-    return Received(request, found, digest, repeated=held is not None)
+    return Received(request, found, digest, repeated=known == "repeated")
 
 
 def persist(received: Received, store: Store) -> Stored:

@@ -16,23 +16,38 @@ from pathlib import Path
 
 import uvicorn
 
-from simulator.errors import NotDicom, StartError
-from simulator.events import Event, InstanceRefused, InstanceStored, StudyChanged
-from simulator.gateway import access, api, by_hand, header, pipeline, reconciliation, reconciliation_api, statuses
+from simulator.errors import StartError, StopError
+from simulator.events import Event, InstanceStored, StudyChanged
+from simulator.gateway import (
+    access,
+    api,
+    by_hand,
+    header,
+    pipeline,
+    reconciliation,
+    reconciliation_api,
+    recovery,
+    statuses,
+)
 from simulator.gateway.acts import Ruling
 from simulator.gateway.audit import Act
+from simulator.gateway.capacity import Capacity
 from simulator.gateway.commitment import Commitments
+from simulator.gateway.folder_lock import FolderLock
 from simulator.gateway.forward_queue import WARNINGS, Dispatch, Selection
-from simulator.gateway.index import Index, InstanceRow, StudyRow
+from simulator.gateway.health import INDEX, STORAGE, Health
+from simulator.gateway.index import FILE_NAME, Index, InstanceRow, StudyRow
 from simulator.gateway.orders import Orders
 from simulator.gateway.outbox import Outbox
 from simulator.gateway.reconciliation import Reconciliation
+from simulator.gateway.refusals import Refusals
+from simulator.gateway.retention import Retention
 from simulator.gateway.steps import Matched, Received, Refused, Unmatched, Verdict
 from simulator.gateway.store import Store
 from simulator.gateway.study_queue import StudyQueue
-from simulator.rules import image_count, masking, transfer_syntaxes
+from simulator.rules import image_count, transfer_syntaxes
 from simulator.site import Site
-from simulator.wire import data_set, part10, tls
+from simulator.wire import data_set, tls
 from simulator.wire.acceptor import Acceptor
 from simulator.wire.association import Context, Response, StoreRequest
 from simulator.wire.mllp import MllpListener
@@ -67,8 +82,17 @@ class Gateway:
     def __init__(self, site: Site, data: Path) -> None:
         """Open the data folder. Raises `StartError` when it cannot be used."""
         self.site = site
-        self.store = Store(data)
-        self.index = Index(data / "index.sqlite")
+        self._lock = FolderLock(data)
+        try:
+            self.store = Store(data)
+            self.index = Index(data / FILE_NAME)
+        except StartError:
+            self._lock.release()
+            raise
+        self.health = Health(self.index.add_event)
+        self.index.watch(self.health.index_works)
+        self._capacity = Capacity(data, site.storage.keep_free, self.health)
+        self._refusals = Refusals(self.store, self.index, self._capacity, self.health)
         self.assembly = StudyQueue("assembly", self.decide, site.gateway.quiet_period)
         self.outbox = Outbox(site, self.index, self.store, self.sent)
         self.gatekeeper = access.Gatekeeper(site, self.index.add_event)
@@ -76,6 +100,8 @@ class Gateway:
         self._orders = Orders(site, self.index, self.store, self._order_changed)
         self._taking = threading.Lock()  # held while something is received or decided
         self._desk = Reconciliation(site, self.index, self._taking, self._change, self._send_on)
+        kept = None if site.storage.retention == "never" else site.storage.retention
+        self.retention = Retention(kept, self.index, self.store, self._taking, self.outbox.queue.busy)
 
     async def run(self, stop: asyncio.Event, ready: asyncio.Queue[Ready] | None = None) -> None:
         """Listen on every port until `stop` is set, then end cleanly.
@@ -93,6 +119,7 @@ class Gateway:
             time_out=here.time_outs.pdu,
         )
         with ExitStack() as undo:
+            undo.callback(self._lock.release)
             undo.callback(self.index.close)
             http_socket = _listening(here.http_port)
             undo.callback(http_socket.close)
@@ -107,6 +134,7 @@ class Gateway:
             uvicorn.Config(
                 api.application(
                     self.index,
+                    self.health,
                     [
                         *by_hand.routes(self.forward, self.index, self.site),
                         *reconciliation_api.routes(self._desk, self.index),
@@ -122,6 +150,7 @@ class Gateway:
         self.assembly.start()
         self.outbox.start()
         self.commitments.start()
+        self.retention.start()
         if ready is not None:
             url = f"http://{_LOOPBACK}:{http_socket.getsockname()[1]}"
             ready.put_nowait(Ready(os.getpid(), here.ae_title, dicom_port, hl7_port, url, tls_port))
@@ -133,23 +162,35 @@ class Gateway:
         await serving
         self._note(Act("stop"))
         self.index.close()
+        self._lock.release()
+        for trouble in self.health.troubles():
+            if trouble.part == INDEX:  # what came last may be missing in it
+                raise StopError(f"the gateway stopped while {trouble.problem} (since {trouble.since})")
 
     # --- one instance --------------------------------------------------------------------------------
 
     def take(self, request: StoreRequest) -> Response:
         """Answer one C-STORE-RQ. Success means: complete under its final name, and indexed (it survives a kill)."""
-        try:
-            # The limit and the check for repeats hold over all associations, so one instance at a time.
-            with self._taking:
-                received = pipeline.receive(request, self.site, self.index)
-                if isinstance(received, Refused):
-                    return self._refuse(received)
-                if not received.repeated:
-                    self._keep(received)
-        except (OSError, sqlite3.Error) as error:
-            _LOG.error("cannot store %s: %s", masking.uid(request.sop_instance_uid), error)
-            return statuses.OUT_OF_RESOURCES.response(f"cannot be stored: {error}")
-        return statuses.STORED.response()
+        # The limit and the check for repeats hold over all associations, so one instance at a time.
+        with self._taking:
+            try:
+                refused = self._take(request)
+            except (OSError, sqlite3.Error) as error:
+                refused = self._refusals.unstorable(request, error)
+            return self._refuse(refused) if refused else statuses.STORED.response()
+
+    def _take(self, request: StoreRequest) -> Refused | None:
+        """Keep an instance that is new, and pass over one that is held; or return how it is refused."""
+        received = pipeline.receive(request, self.site, self.index, self.store)
+        if isinstance(received, Refused):
+            return received
+        if received.repeated:
+            return None
+        if not self._capacity.has_room(len(request.data_set)):
+            return self._capacity.refusal(received)
+        self._keep(received)
+        self.health.well(STORAGE)
+        return None
 
     def _keep(self, received: Received) -> None:
         row = pipeline.persist(received, self.store).row
@@ -171,28 +212,10 @@ class Gateway:
         self.assembly.postpone(row.study_instance_uid)
 
     def _refuse(self, refused: Refused) -> Response:
-        request, head = refused.request, refused.header
-        status = refused.response.status_text
-        why = {"status": status, "comment": refused.response.error_comment, "from": request.calling_ae_title}
-        sop = {"sop_class_uid": request.sop_class_uid, "sop_instance_uid": request.sop_instance_uid}
-        transfer = {"transfer_syntax_uid": request.transfer_syntax_uid}
-        kept_as = self.store.keep_aside(request.data_set, ".dataset", why | sop | transfer)
-        self.index.add_event(
-            InstanceRefused(
-                observer="gateway",
-                study_instance_uid=head.study_instance_uid if head else "",
-                calling_ae_title=request.calling_ae_title,
-                status=status,
-                error_comment=refused.response.error_comment,
-                kept_as=kept_as,
-                **sop,
-            )
-        )
-        uid = masking.uid(request.sop_instance_uid)
-        _LOG.warning("%s from %s refused: %s", uid, request.calling_ae_title, why["comment"])
-        if head is not None and refused.exceeds_image_limit:
-            self._reject_for_image_count(head)
-        return refused.response
+        response = self._refusals.note(refused)
+        if refused.header is not None and refused.exceeds_image_limit:
+            self._reject_for_image_count(refused.header)
+        return response
 
     def _reject_for_image_count(self, head: header.Header) -> None:
         study = self.index.study(head.study_instance_uid)
@@ -205,6 +228,8 @@ class Gateway:
         """Match a study that is complete, or that an order came for, and act on the outcome."""
         # No instance and no order comes in between, or the verdict would be over what is no longer so.
         with self._taking:
+            if not self.index.sizes(study_instance_uid)[0]:
+                return  # every instance of it is lost, which was told
             study = reconciliation.ruled(pipeline.inspect(study_instance_uid, self.index), self.index)
             verdict = self.policy(pipeline.match(study, self.site))
             held = self.index.correction(study_instance_uid)
@@ -248,7 +273,8 @@ class Gateway:
         Instances that came meanwhile made it `receiving` again, and it will be decided anew.
         """
         study = self.index.study(study_instance_uid)
-        if study is None or study.state not in by_hand.FORWARDABLE:
+        held = self.index.sizes(study_instance_uid)[0]
+        if study is None or study.state not in by_hand.FORWARDABLE or not held:
             return
         state = self.outbox.queue.outcome(study_instance_uid) or study.state
         warnings = self.outbox.queue.warnings(study_instance_uid)
@@ -274,6 +300,8 @@ class Gateway:
             event = _changed(changed, self.index.sizes(study_instance_uid)[0])
             self.index.change_study(changed, event, verdict.correction, ruling, act)
             _LOG.info("study %s is %s %s", study_instance_uid, verdict.state, ", ".join(verdict.reasons))
+            if changed.state == "forwarded":
+                self.retention.begin(study_instance_uid)
 
     def _order_changed(self, accession_number: str) -> None:
         with self._taking:  # a study that is being decided without this order is `unmatched` after that
@@ -309,19 +337,9 @@ class Gateway:
         return plain, acceptor.listen(here.host, here.tls.port, context)
 
     def _resume(self) -> None:
-        """Go on where the last run stopped: index files that the index lacks, decide studies left open."""
-        for name in sorted(set(self.store.names()) - self.index.files()):
-            try:
-                found = part10.read(self.store.read(name))
-                head = header.read(found.data_set, found.transfer_syntax_uid)
-            except (NotDicom, OSError) as error:
-                _LOG.error("%s in the store is not an instance: %s", name, error)
-                continue
-            if self.index.instance(head.sop_instance_uid) is not None:
-                _LOG.error("%s in the store is a second file of instance %s", name, head.sop_instance_uid)
-                continue
-            digest = data_set.digest(found.data_set)
-            self._add(pipeline.row(head, found.transfer_syntax_uid, digest, name, ""))
+        """Go on where the last run stopped: bring index and files together, decide studies left open."""
+        self.retention.recover()  # or a purge that was cut off looks like a loss
+        recovery.recover(self.store, self.index, self._add)
         self.outbox.recover()
         for study in self.index.studies():
             uid = study.study_instance_uid
@@ -341,6 +359,7 @@ class Gateway:
         self.assembly.stop()
         self.outbox.stop()
         self.commitments.stop()
+        self.retention.stop()
         self.index.finish()
 
 

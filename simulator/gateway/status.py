@@ -55,6 +55,7 @@ class StudyStatus(_Shape):
     warnings: tuple[str, ...] = Field(description="Stable ids of what is worth a word but changes nothing.")
     instances: int
     series: int
+    purged: str | None = Field(description="When its instances were purged (ISO 8601, UTC); its row stays.")
     order: str | None = Field(description="Accession number of the order that the study matched.")
     forwarding: tuple[Forwarding, ...] = Field(description="What became of it at each destination.")
     answers: dict[str, int] = Field(
@@ -101,6 +102,7 @@ def _study(index: Index, row: StudyRow) -> StudyStatus:
         warnings=row.warnings,
         instances=instances,
         series=series,
+        purged=index.purged_at(row.study_instance_uid) or None,
         order=row.order_accession or None,
         forwarding=tuple(_forwarding(queue, each) for each in queue.of_study(row.study_instance_uid)),
         answers=queue.answers(row.study_instance_uid),

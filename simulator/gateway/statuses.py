@@ -37,14 +37,15 @@ STORED: Final = StatusMeaning(
     "Success",
     "Success",
     "The file is complete under its final name and indexed: it survives the end of the process, not yet a power cut. "
-    "Also for the very same instance again, which is not stored twice.",
+    "Also for the same instance again, in whatever transfer syntax, which is not stored twice.",
 )
 # PS3.4 B.2.3
 OUT_OF_RESOURCES: Final = StatusMeaning(
     0xA700,
     "Failure",
     "Refused: Out of Resources",
-    "The file system or the index does not take the instance. Error Comment has the reason.",
+    "The disk has less room than the site keeps free, or the file system or the index does not take the instance. "
+    "Error Comment has the reason.",
 )
 DOES_NOT_MATCH_SOP_CLASS: Final = StatusMeaning(
     0xA900,
@@ -64,7 +65,8 @@ HELD_WITH_OTHER_CONTENT: Final = StatusMeaning(
     0xC001,
     "Failure",
     "Error: Cannot Understand",
-    "An instance with this SOP Instance UID and other content is held already. The one that is held stays.",
+    "An instance with this SOP Instance UID and other content is held already, or was before it was purged. The "
+    "one that is held stays.",
 )
 # N-ACTION of storage commitment (PS3.7 10.1.4.1.10)
 REQUEST_RECEIVED: Final = StatusMeaning(

@@ -23,12 +23,13 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An instance that is not taken: what the peer is told, and what could be read of it."""
+    """An instance that is not taken: what the peer is told, what could be read of it, and whether it is kept aside."""
 
     request: StoreRequest
     response: Response
     header: Header | None
     exceeds_image_limit: bool = False
+    keep: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from simulator.errors import StartError
@@ -71,12 +72,39 @@ class Store:
         for file in sorted(self._instances.glob("*/*.dcm")):
             yield str(file.relative_to(self._instances))
 
+    def holds(self, name: str) -> bool:
+        """Tell whether the file lies there."""
+        return (self._instances / name).is_file()
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove these instances, and the folders that are empty without them; one that is gone already is no error."""
+        folders = set()
+        for name in names:
+            file = self._instances / name
+            file.unlink(missing_ok=True)
+            folders.add(file.parent)
+        for folder in folders:
+            with suppress(OSError):  # something else lies in it, or it is gone too
+                folder.rmdir()
+
+    def reject(self, name: str, why: str) -> str:
+        """Move a file that is no instance from the instances to what was refused; return its new name."""
+        file = self._instances / name
+        stem = f"{_moment()}-{file.stem[:12]}"
+        _write_whole(self._refused / f"{stem}.json", json.dumps({"why": why, "was": name}, indent=2).encode())
+        file.replace(self._refused / f"{stem}.dcm-damaged")
+        return f"refused/{stem}.dcm-damaged"
+
     def keep_aside(self, data: bytes, suffix: str, why: Mapping[str, object]) -> str:
         """Keep what was refused, with the reason beside it; return its name, relative to the data folder."""
-        stem = f"{now().replace(':', '').replace('.', '')}-{hashlib.sha256(data).hexdigest()[:12]}"
+        stem = f"{_moment()}-{hashlib.sha256(data).hexdigest()[:12]}"
         _write_whole(self._refused / f"{stem}{suffix}", data)
         _write_whole(self._refused / f"{stem}.json", json.dumps(dict(why), indent=2).encode())
         return f"refused/{stem}{suffix}"
+
+
+def _moment() -> str:
+    return now().replace(":", "").replace(".", "")
 
 
 def _name(uid: str) -> str:

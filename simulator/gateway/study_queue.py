@@ -11,6 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 
+_RETRY_AFTER, _RETRY_AT_MOST = 1.0, 300.0
+"""Seconds until a study that failed is tried again; they double each time."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -21,7 +24,9 @@ class StudyQueue:
         """`delay`: seconds of quiet after the last `postpone` until a study is due."""
         self._act = act
         self._delay = delay
+        self._name = name
         self._due: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -60,8 +65,18 @@ class StudyQueue:
         while (study := self._next()) is not None:
             try:
                 self._act(study)
+                self._failures.pop(study, None)
             except Exception:  # noqa: BLE001 - one study that cannot be worked on must not hold up the others
-                _LOG.exception("study %s: %s failed; it is kept, and tried again at the next start", study, self._act)
+                wait = self._put_off(study)
+                _LOG.exception("%s: study %s failed; it is kept, and tried again in %g s", self._name, study, wait)
+
+    def _put_off(self, study: str) -> float:
+        """Have a study that failed due again later, unless it is due by itself; return after how many seconds."""
+        failures = self._failures[study] = self._failures.get(study, 0) + 1
+        wait = min(_RETRY_AFTER * 2.0 ** (failures - 1), _RETRY_AT_MOST)
+        with self._changed:
+            self._due.setdefault(study, time.monotonic() + wait)
+        return wait
 
     def _next(self) -> str | None:
         """Wait for the next study that is due; None when stopping."""

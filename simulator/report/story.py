@@ -39,7 +39,9 @@ from simulator.events import (
     GatewayStarted,
     GatewayStopped,
     HarnessFailed,
+    HealthChanged,
     InstanceForwarded,
+    InstanceLost,
     InstanceReceived,
     InstanceRefused,
     InstanceStored,
@@ -52,6 +54,7 @@ from simulator.events import (
     StoreAnswered,
     StoreFailed,
     StudyChanged,
+    StudyPurged,
     WaitEnded,
 )
 from simulator.scenario.history import History
@@ -77,7 +80,8 @@ class _Names:
     def of(cls, history: History) -> _Names:
         names = cls()
         for plan in history.of(CasePlanned):
-            names.studies.update({uid: _called("study", name) for name, uid in plan.studies.items()})
+            for name, uid in plan.studies.items():  # what is sent again goes by its first name
+                names.studies.setdefault(uid, _called("study", name))
             names.orders.update({control_id: _called("order", name) for name, control_id in plan.orders.items()})
         return names
 
@@ -189,7 +193,8 @@ def _taken(events: Sequence[InstanceStored | InstanceRefused], study: str) -> st
     of = "" if parts else f" of {study}"
     for status, some in _groups(refused).items():
         many = _instances(len(some), bool(parts))
-        parts.append(f"{many}{of} refused with {status}{_comments(some)} and kept aside")
+        kept = "and kept aside" if all(event.kept_as for event in some) else "and not all kept aside"
+        parts.append(f"{many}{of} refused with {status}{_comments(some)} {kept}")
         of = ""
     return "; ".join(parts)
 
@@ -395,6 +400,21 @@ def _(event: PixelsPlanned, names: _Names) -> str:
     return (
         f"noted the pixels of {_instances(len(event.digests))} of {names.study(event.study_instance_uid)} uncompressed"
     )
+
+
+@_single.register
+def _(event: StudyPurged, names: _Names) -> str:
+    return f"{_instances(event.instances)} of {names.study(event.study_instance_uid)} purged"
+
+
+@_single.register
+def _(event: InstanceLost, names: _Names) -> str:
+    return f"instance {event.sop_instance_uid} of {names.study(event.study_instance_uid)} lost: {event.problem}"
+
+
+@_single.register
+def _(event: HealthChanged, names: _Names) -> str:
+    return f"{event.part}: {event.problem or 'works again'}"
 
 
 @_single.register

@@ -43,6 +43,7 @@ from simulator.events import (
     StoreAnswered,
     StoreFailed,
     StudyChanged,
+    StudyPurged,
     WaitEnded,
 )
 from simulator.scenario.history import History
@@ -272,7 +273,8 @@ class _Judge:
             "warnings": lambda: list(last.warnings) if last else None,
             "instances": lambda: _distinct(self._history.of(InstanceStored), uid),
             "refused": lambda: _distinct(self._history.of(InstanceRefused), uid),
-            "files": lambda: _distinct(self._history.of(FileFound), uid),
+            "purged": lambda: sum(e.instances for e in self._history.of(StudyPurged) if e.study_instance_uid == uid),
+            "files": lambda: sum(e.study_instance_uid == uid for e in self._history.of(FileFound)),
             "held": lambda: self._held(name),
             "originals": lambda: self._originals(uid),
             "acts": lambda: [act.act for act in self._history.of(ActFound) if act.study_instance_uid == uid],
@@ -359,7 +361,10 @@ class _Judge:
         arrived = [
             e for e in self._history.of(InstanceReceived) if e.study_instance_uid == uid and remote in ("", e.observer)
         ]
-        sent = {e.sop_instance_uid: e for e in self._history.of(StoreAnswered) if e.study_instance_uid == uid}
+        sent: dict[str, StoreAnswered] = {}
+        for each in self._history.of(StoreAnswered):
+            if each.study_instance_uid == uid:
+                sent.setdefault(each.sop_instance_uid, each)  # of an instance that is sent again the first stays
         where = f"downstream.remotes.{remote}.studies.{name}" if remote else f"downstream.studies.{name}"
         there = remote or "the remote SCP"
         if expected.instances is not None:

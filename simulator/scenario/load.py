@@ -151,6 +151,8 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
     orders, studies, lies = set(case.given.orders), set(case.given.studies), set(LIES)
     for study, spec in case.given.studies.items():
         yield ("given", "studies", study, "order"), spec.order, orders, "order"
+        if spec.again is not None:
+            yield ("given", "studies", study, "again"), spec.again, studies - {study}, "study"
         for number, series in enumerate(spec.series):
             path = ("given", "studies", study, "series", number, "sop_class")
             yield path, series.sop_class, _sop_class_words(series.sop_class), "SOP class"

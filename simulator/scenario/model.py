@@ -61,6 +61,9 @@ class StudySpec(Strict):
     order: Name = "order"
     series: tuple[SeriesSpec, ...] = Field(default=(SeriesSpec(instances=2),), min_length=1)
     character_set: CharacterSet = Field(default="ISO_IR 6", description="Specific Character Set of the names.")
+    again: Name | None = Field(
+        default=None, description="The study whose instances these are once more, encoded or mutated in another way."
+    )
 
 
 Title = Annotated[str, Field(min_length=1, max_length=16)]
@@ -118,22 +121,24 @@ class Given(Strict):
 
 
 class Wait(Strict):
-    """Wait until the gateway says that the study is in this state, or how a commitment report about it went."""
+    """Wait until the gateway says that a study is in this state, or purged, or how a commitment report of it went."""
 
     study: Name
     state: State | None = None
     report: Literal["delivered", "undelivered"] | None = None
+    purged: Literal[True] | None = None
 
     @model_validator(mode="after")
     def _is_for_one_thing(self) -> Wait:
-        if (self.state is None) == (self.report is None):
-            raise ValueError("a wait is for a state or for a report")
+        if sum(each is not None for each in (self.state, self.report, self.purged)) != 1:
+            raise ValueError("a wait is for a state, for a report, or for 'purged: true'")
         return self
 
     @property
     def words(self) -> str:
         """What is waited for, as the history and the check say it."""
-        return f"study {self.study} {self.state or f'report {self.report}'}"
+        purged_or_report = "purged" if self.purged else f"report {self.report}"
+        return f"study {self.study} {self.state or purged_or_report}"
 
 
 class Commit(Strict):
@@ -339,6 +344,7 @@ class StudyExpectation(Strict):
     warnings: tuple[str, ...] | None = None
     instances: int | None = Field(default=None, ge=0, description="Distinct instances that it says it stored.")
     refused: int | None = Field(default=None, ge=0, description="Instances that it says it refused and kept aside.")
+    purged: int | None = Field(default=None, ge=0, description="Instances that it says it purged.")
     files: int | None = Field(default=None, ge=0, description="Instance files found in its folder, read apart from it.")
     held: int | None = Field(
         default=None, ge=0, description="Committed instances whose file lies there with the content that was sent."

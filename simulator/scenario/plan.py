@@ -163,7 +163,10 @@ def plan(scenario: Scenario, case: Case, seed: int, site: Site) -> Plan:
         case=case,
         site=here,
         orders={name: order_message(made[name], case.given.orders[name].message) for name in case.given.orders},
-        studies={name: _study(f"{seed}/{identity}/{name}", case, name, made) for name in case.given.studies},
+        studies={
+            name: _study(f"{seed}/{identity}/{spec.again or name}", case, name, made)
+            for name, spec in case.given.studies.items()
+        },
     )
 
 

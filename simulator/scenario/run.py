@@ -39,6 +39,7 @@ from simulator.events import (
     InstanceStored,
     StoreAnswered,
     StudyChanged,
+    StudyPurged,
     WaitEnded,
 )
 from simulator.rules import transfer_syntaxes
@@ -287,6 +288,8 @@ class _Stage:
         uid = self._plan.studies[wait.study].study_instance_uid
         if wait.report is not None:
             return wait.report in self._tally.reports.get(uid, [])
+        if wait.purged is not None:
+            return self._tally.purged[uid] > 0
         return wait.state in self._tally.states.get(uid, [])
 
     def _forward(self, asked: Forward) -> None:
@@ -379,6 +382,7 @@ class _Stage:
             (study.state is None or states[-1:] == [study.state])
             and len(states) >= len(study.states or ())
             and len(self._tally.stored.get(uid, ())) >= (study.instances or 0)
+            and self._tally.purged[uid] >= (study.purged or 0)
             and all(
                 there.state is None or self._tally.dispatches.get((remote.upper(), uid)) == there.state
                 for remote, there in study.destinations.items()
@@ -389,10 +393,14 @@ class _Stage:
         return self._plan.studies[name].study_instance_uid
 
     def _must_not_happen(self) -> bool:
-        """Tell whether something is expected not to arrive downstream: a study at all, or a second time."""
-        return any(0 in (arrival.instances, arrival.repeated) for arrival, _ in self._arrivals()) or any(
-            commitment.reports == 0 for commitment in self._plan.case.then.wire.commitments.values()
-        )
+        """Tell whether something must not happen: an arrival, or a second one, a commitment report, a purge."""
+        then = self._plan.case.then
+        counts = [
+            *(count for arrival, _ in self._arrivals() for count in (arrival.instances, arrival.repeated)),
+            *(commitment.reports for commitment in then.wire.commitments.values()),
+            *(study.purged for study in then.gateway.studies.values()),
+        ]
+        return 0 in counts
 
     def _has_happened(self) -> bool:
         return any(
@@ -419,6 +427,7 @@ class _Tally:
         self.broken: Counter[str] = Counter()
         self.reports: dict[str, list[str]] = {}
         self._studies: dict[str, str] = {}
+        self.purged: Counter[str] = Counter()
 
     def count(self, event: Event) -> None:
         """Take in one event."""
@@ -426,6 +435,8 @@ class _Tally:
             self.states.setdefault(event.study_instance_uid, []).append(event.state)
         elif isinstance(event, InstanceStored):
             self.stored.setdefault(event.study_instance_uid, set()).add(event.sop_instance_uid)
+        elif isinstance(event, StudyPurged):
+            self.purged[event.study_instance_uid] += event.instances
         elif isinstance(event, InstanceReceived):
             for where in ("", event.observer):
                 self.arrived.setdefault((where, event.study_instance_uid), Counter())[event.sop_instance_uid] += 1

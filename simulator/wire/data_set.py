@@ -100,7 +100,7 @@ def _encoding(implicit: bool, order: str) -> Encoding:
     return Encoding(implicit, struct.Struct(order + "HH"), struct.Struct(order + "H"), struct.Struct(order + "L"))
 
 
-_IMPLICIT_LITTLE = _encoding(True, "<")
+IMPLICIT_LITTLE = _encoding(True, "<")
 _EXPLICIT_LITTLE = _encoding(False, "<")
 _EXPLICIT_BIG = _encoding(False, ">")
 
@@ -217,7 +217,7 @@ def _decoded(raw: bytes, character_set: bytes) -> str:
 def encoding_of(transfer_syntax_uid: str) -> Encoding:
     """Return how elements are laid out in a transfer syntax, the data set inflated where that is Deflated."""
     if transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN:
-        return _IMPLICIT_LITTLE
+        return IMPLICIT_LITTLE
     if transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN:
         return _EXPLICIT_BIG
     return _EXPLICIT_LITTLE
@@ -247,7 +247,7 @@ class _Walk:
         tag, start, length, vr = element_header(self.data, position, limit, encoding)
         if length == _UNDEFINED:
             # An UN of undefined length holds a sequence in Implicit VR Little Endian (PS3.5 6.2.2).
-            inner = _IMPLICIT_LITTLE if vr == b"UN" else encoding
+            inner = IMPLICIT_LITTLE if vr == b"UN" else encoding
             end, items = self._items_to_delimiter(start, limit, inner, tag, depth)
             return tag, start, end - 8, items, end
         end = start + length
@@ -256,7 +256,7 @@ class _Walk:
                 f"truncated: {tag_text(tag)} needs {length} bytes, {limit - start} are left (byte {position})"
             )
         if self.strict:
-            if vr == b"SQ" or (encoding.implicit and _is_sequence(tag)):
+            if vr == b"SQ" or (encoding.implicit and is_sequence(tag)):
                 # Before its own length is judged: what is odd in it makes it odd, and says more.
                 self._items_to_limit(start, end, encoding, tag, depth)
             if length & 1:
@@ -337,7 +337,7 @@ def element_header(data: bytes, position: int, limit: int, encoding: Encoding) -
 
 
 @lru_cache(maxsize=4096)
-def _is_sequence(tag: int) -> bool:
+def is_sequence(tag: int) -> bool:
     """Tell whether PS3.6 makes a sequence of `tag`, which counts where no VR is written."""
     try:
         return dictionary_VR(tag) == "SQ"

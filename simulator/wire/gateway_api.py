@@ -75,6 +75,14 @@ class GatewayApi:
             raise HarnessError(f"{self._url} is no gateway of this simulator: {error}") from error
         return answer, document
 
+    def problems(self) -> tuple[str, ...]:
+        """Return what the gateway says is wrong with it now. Raises as `status` does."""
+        _, document = self._send("GET", "health")
+        try:
+            return tuple(f"{each['part']}: {each['problem']}" for each in document["problems"])
+        except (KeyError, TypeError) as error:
+            raise HarnessError(f"{self._url} is no gateway of this simulator: {error}") from error
+
     def events(self, after: int = 0, answered: Callable[[], object] = bool) -> Iterator[dict[str, Any]]:
         """Yield every event behind number `after`, each with its `sequence`, until the gateway ends.
 

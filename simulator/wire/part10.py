@@ -44,6 +44,11 @@ def read(file: bytes) -> Outgoing:
     return Outgoing(values["SOP class"], values["SOP instance"], values["transfer syntax"], file[end:])
 
 
+def sender(file: bytes) -> str:
+    """Return Source Application Entity Title (0002,0016) of a file, empty where it has none. Raises `NotDicom`."""
+    return data_set.text(_file_meta(file)[0], 0x00020016)
+
+
 def _file_meta(file: bytes) -> tuple[dict[int, bytes], int]:
     """Return the values of group 0002, which is Explicit VR Little Endian always, and where it ends."""
     found: dict[int, bytes] = {}

@@ -51,6 +51,7 @@ def test_a_study_is_told_by_the_gateway_and_by_its_folder_alike(tmp_path: Path) 
         "warnings": [],
         "instances": 3,
         "series": 1,
+        "purged": None,
         "order": None,
         "forwarding": [],
         "answers": {},

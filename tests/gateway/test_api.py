@@ -79,6 +79,7 @@ def test_studies(filled: Running) -> None:
         warnings=(),
         instances=3,
         series=1,
+        purged=None,
         order=ORDER.accession_number,
         forwarding=(),
         answers={},

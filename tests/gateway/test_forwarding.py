@@ -42,7 +42,7 @@ def parts(tmp_path: Path) -> Iterator[tuple[Store, Index]]:
 
 def keep(study: Study, store: Store, index: Index) -> tuple[InstanceRow, ...]:
     for instance in study.instances:
-        taken = pipeline.receive(received(instance), Site(), index)
+        taken = pipeline.receive(received(instance), Site(), index, store)
         assert isinstance(taken, Received)
         row = pipeline.persist(taken, store).row
         index.add_instance(row, [], StudyRow(row.study_instance_uid, "", "matched"))

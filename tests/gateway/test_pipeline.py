@@ -45,7 +45,7 @@ def parts(tmp_path: Path) -> Iterator[tuple[Store, Index]]:
 def keep(instances: Iterable[Instance], store: Store, index: Index, site: Site | None = None) -> None:
     """Take every instance, as the gateway does."""
     for instance in instances:
-        taken = pipeline.receive(received(instance), site or a_site(), index)
+        taken = pipeline.receive(received(instance), site or a_site(), index, store)
         assert isinstance(taken, Received)
         row = pipeline.persist(taken, store).row
         index.add_instance(row, [], StudyRow(row.study_instance_uid, row.keys.accession_number, "receiving"))
@@ -71,8 +71,9 @@ def changed(instance: Instance, change: dict[str, str | None]) -> bytes:
     return written(plain)
 
 
-def refusal(request: StoreRequest, index: Index, site: Site | None = None) -> Refused:
-    taken = pipeline.receive(request, site or a_site(), index)
+def refusal(request: StoreRequest, parts: tuple[Store, Index], site: Site | None = None) -> Refused:
+    store, index = parts
+    taken = pipeline.receive(request, site or a_site(), index, store)
     assert isinstance(taken, Refused)
     assert taken.request == request
     return taken
@@ -101,7 +102,7 @@ def test_the_header_is_what_pydicom_reads(syntax: str) -> None:
 def test_a_deflated_data_set_is_read(parts: tuple[Store, Index]) -> None:
     instance = STUDY.instances[0]
     request = received(instance, transfer_syntax_uid=DEFLATED, data_set=deflated(instance.data_set))
-    taken = pipeline.receive(request, a_site(), parts[1])
+    taken = pipeline.receive(request, a_site(), parts[1], parts[0])
     assert isinstance(taken, Received)
     assert taken.header == header.read(instance.data_set, instance.transfer_syntax_uid)
 
@@ -112,7 +113,7 @@ def test_a_deflated_data_set_is_read(parts: tuple[Store, Index]) -> None:
 def test_an_instance_is_received_kept_and_indexed(parts: tuple[Store, Index]) -> None:
     store, index = parts
     instance = STUDY.instances[0]
-    taken = pipeline.receive(received(instance), a_site(), index)
+    taken = pipeline.receive(received(instance), a_site(), index, store)
     assert isinstance(taken, Received)
     assert not taken.repeated
     row = pipeline.persist(taken, store).row
@@ -133,7 +134,7 @@ def test_an_instance_is_received_kept_and_indexed(parts: tuple[Store, Index]) ->
 def test_a_data_set_that_is_cut_cannot_be_understood(parts: tuple[Store, Index]) -> None:
     instance = STUDY.instances[0]
     for cut in (1, 100, 500):
-        found = refusal(received(instance, data_set=instance.data_set[:-cut]), parts[1])
+        found = refusal(received(instance, data_set=instance.data_set[:-cut]), parts)
         assert found.response.status == 0xC000
         # An Error Comment is cut at 64 characters.
         assert found.response.error_comment[:64].startswith(
@@ -146,12 +147,12 @@ def test_a_data_set_that_is_cut_cannot_be_understood(parts: tuple[Store, Index])
     "garbage", [b"\xff" * 100, b"%PDF-1.4 " * 20, bytes(range(256)), b"\x08\x00\x18\x00\xff\xffAB"]
 )
 def test_garbage_cannot_be_understood(parts: tuple[Store, Index], garbage: bytes) -> None:
-    assert refusal(received(STUDY.instances[0], data_set=garbage), parts[1]).response.status == 0xC000
+    assert refusal(received(STUDY.instances[0], data_set=garbage), parts).response.status == 0xC000
 
 
 def test_the_wrong_transfer_syntax_cannot_be_understood(parts: tuple[Store, Index]) -> None:
     request = received(STUDY.instances[0], transfer_syntax_uid=IMPLICIT)
-    assert refusal(request, parts[1]).response.status == 0xC000
+    assert refusal(request, parts).response.status == 0xC000
 
 
 @pytest.mark.parametrize(
@@ -170,26 +171,26 @@ def test_what_disagrees_with_its_command_is_refused(
     parts: tuple[Store, Index], change: dict[str, str | None], comment: str
 ) -> None:
     instance = STUDY.instances[0]
-    found = refusal(received(instance, data_set=changed(instance, change)), parts[1])
+    found = refusal(received(instance, data_set=changed(instance, change)), parts)
     assert found.response == Response(0xA900, comment)
 
 
 def test_another_class_than_that_of_the_context_is_refused(parts: tuple[Store, Index]) -> None:
-    found = refusal(received(STUDY.instances[0], abstract_syntax_uid=MR.uid), parts[1])
+    found = refusal(received(STUDY.instances[0], abstract_syntax_uid=MR.uid), parts)
     assert found.response == Response(0xA900, "the SOP class is not that of the presentation context")
 
 
 def test_an_unchanged_data_set_is_not_refused(parts: tuple[Store, Index]) -> None:
     """Or the tests above might be refused for the way in which they change things."""
     instance = STUDY.instances[0]
-    taken = pipeline.receive(received(instance, data_set=changed(instance, {})), a_site(), parts[1])
+    taken = pipeline.receive(received(instance, data_set=changed(instance, {})), a_site(), parts[1], parts[0])
     assert isinstance(taken, Received)
 
 
 def test_the_same_instance_again_is_a_repeat(parts: tuple[Store, Index]) -> None:
     store, index = parts
     keep(STUDY.instances, store, index)
-    taken = pipeline.receive(received(STUDY.instances[0], calling_ae_title="OTHER"), a_site(), index)
+    taken = pipeline.receive(received(STUDY.instances[0], calling_ae_title="OTHER"), a_site(), index, store)
     assert isinstance(taken, Received)
     assert taken.repeated
 
@@ -199,7 +200,7 @@ def test_the_same_uid_with_other_content_is_refused(parts: tuple[Store, Index]) 
     keep(STUDY.instances, store, index)
     instance = STUDY.instances[0]
     other = instance.data_set[:-1] + bytes([instance.data_set[-1] ^ 1])
-    found = refusal(received(instance, data_set=other), index)
+    found = refusal(received(instance, data_set=other), parts)
     assert found.response == Response(0xC001, "an instance with this UID and other content is held already")
     assert found.header is not None
     assert not found.exceeds_image_limit
@@ -212,7 +213,7 @@ def test_the_same_instance_again_is_stored_once(parts: tuple[Store, Index]) -> N
     store, index = parts
     keep(STUDY.instances, store, index)
     before = sorted(store.names())
-    again = pipeline.receive(received(STUDY.instances[0]), a_site(), index)
+    again = pipeline.receive(received(STUDY.instances[0]), a_site(), index, store)
     assert isinstance(again, Received)
     row = pipeline.persist(again, store).row
     assert row == index.instance(row.sop_instance_uid)
@@ -233,7 +234,7 @@ def test_one_image_too_many_is_refused_where_the_site_rejects(
     store, index = parts
     site = limited(2, "reject", status=status)
     keep(STUDY.instances[:2], store, index, site)
-    found = refusal(received(STUDY.instances[2]), index, site)
+    found = refusal(received(STUDY.instances[2]), parts, site)
     assert found.response == Response(number, "more than 2 images in this study")
     assert found.exceeds_image_limit
     assert found.header is not None
@@ -244,7 +245,7 @@ def test_a_repeat_is_no_further_image(parts: tuple[Store, Index]) -> None:
     store, index = parts
     site = limited(3, "reject")
     keep(STUDY.instances, store, index, site)
-    taken = pipeline.receive(received(STUDY.instances[0]), site, index)
+    taken = pipeline.receive(received(STUDY.instances[0]), site, index, store)
     assert isinstance(taken, Received)
     assert taken.repeated
 
@@ -267,7 +268,7 @@ def test_any_number_is_taken_where_the_site_recommends(parts: tuple[Store, Index
 
 def test_a_file_system_that_fails_is_an_error_and_nothing_is_left(parts: tuple[Store, Index], tmp_path: Path) -> None:
     store, index = parts
-    taken = pipeline.receive(received(STUDY.instances[0]), a_site(), index)
+    taken = pipeline.receive(received(STUDY.instances[0]), a_site(), index, store)
     assert isinstance(taken, Received)
     shutil.rmtree(tmp_path / "instances")
     with pytest.raises(OSError, match="No such file"):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from simulator.gateway import study_queue
 from simulator.gateway.study_queue import StudyQueue
 from tests.wire.sockets import PATIENCE
 
@@ -123,3 +124,26 @@ def test_a_stop_does_not_wait_for_what_is_postponed() -> None:
         studies.postpone("one")
     assert time.monotonic() - started < PATIENCE
     assert done == []
+
+
+def test_a_study_that_fails_is_tried_again_until_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_queue, "_RETRY_AFTER", 0.05)
+    tried: queue.Queue[float] = queue.Queue()
+
+    def act(_: str) -> None:
+        tried.put(time.monotonic())
+        if tries < 3:
+            raise ValueError("the index is locked")
+
+    with working(act) as studies:
+        tries = 1
+        studies.hasten("one")
+        first = tried.get(timeout=PATIENCE)
+        tries = 2
+        second = tried.get(timeout=PATIENCE)
+        tries = 3
+        third = tried.get(timeout=PATIENCE)
+        assert second - first >= 0.05
+        assert third - second >= 0.1
+        with pytest.raises(queue.Empty):
+            tried.get(timeout=0.4)

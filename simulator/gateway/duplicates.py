@@ -1,0 +1,47 @@
+"""The same instance again: the same content is no news, other content under the same UID is refused.
+
+The content counts, not the bytes: an instance that comes in another transfer syntax is still the same one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from simulator.errors import NotDicom
+from simulator.gateway.header import Header
+from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.store import Store
+from simulator.wire import content, part10
+from simulator.wire.association import StoreRequest
+
+
+def known(
+    found: Header, request: StoreRequest, digest: str, index: Index, store: Store
+) -> Literal["new", "repeated", "other"]:
+    """Tell whether an instance is new, held with the same content, or held (or purged) with other content.
+
+    `digest`: of the data set that came. One whose file is gone is new, and its loss is told. Raises `OSError` when what
+    is held cannot be read.
+    """
+    row = index.instance(found.sop_instance_uid)
+    if row is not None and not store.holds(row.file):
+        index.lose([row])
+    elif row is not None:
+        return "repeated" if row.data_set_digest == digest or _same(row, request, store) else "other"
+    purged = index.rows("SELECT content_digest FROM purged_instance WHERE sop_instance_uid = ?", found.sop_instance_uid)
+    return "other" if purged and purged[0][0] != _said(request) else "new"
+
+
+def _same(row: InstanceRow, request: StoreRequest, store: Store) -> bool:
+    try:
+        first = part10.read(store.read(row.file))
+        return content.digest(first.data_set, first.transfer_syntax_uid) == _said(request)
+    except NotDicom:
+        return False
+
+
+def _said(request: StoreRequest) -> str:
+    try:
+        return content.digest(request.data_set, request.transfer_syntax_uid)
+    except NotDicom:  # its pixels cannot be decoded: it equals nothing
+        return ""
