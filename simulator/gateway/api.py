@@ -5,6 +5,7 @@
 | `GET /studies`                | every study with its state and reasons (`Status`)                             |
 | `GET /studies/{uid}`          | one study, or 404                                                             |
 | `GET /orders`                 | every order's accession number                                                |
+| `GET /orders/{accession}`      | one order, with the messages that made and changed it, or 404                 |
 | `GET /events?after=N`         | events behind number N, as a JSON array                                       |
 | `GET /events/stream?after=N`  | the same as JSON lines that go on until the gateway stops                     |
 
@@ -46,6 +47,13 @@ def application(index: Index, further: Sequence[Route] = ()) -> Starlette:
     def orders(_: Request) -> Response:
         return JSONResponse({"orders": [order.model_dump(mode="json") for order in status.orders(index)]})
 
+    def order(request: Request) -> Response:
+        wanted = request.path_params["accession_number"]
+        found = status.order(index, wanted)
+        if found is None:
+            return JSONResponse({"error": f"no order {wanted}"}, status_code=404)
+        return JSONResponse(found.model_dump(mode="json"))
+
     def events(request: Request) -> Response:
         after = _after(request)
         if after is None:
@@ -63,6 +71,7 @@ def application(index: Index, further: Sequence[Route] = ()) -> Starlette:
             Route("/studies", studies),
             Route("/studies/{uid}", study),
             Route("/orders", orders),
+            Route("/orders/{accession_number}", order),
             Route("/events", events),
             Route("/events/stream", stream),
             *further,

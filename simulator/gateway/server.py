@@ -18,7 +18,7 @@ import uvicorn
 
 from simulator.errors import NotDicom, StartError
 from simulator.events import Event, InstanceRefused, InstanceStored, StudyChanged
-from simulator.gateway import access, api, header, pipeline, reconciliation, reconciliation_api, statuses
+from simulator.gateway import access, api, header, pipeline, reconciliation, reconciliation_api, second_look, statuses
 from simulator.gateway.acts import Ruling
 from simulator.gateway.audit import Act
 from simulator.gateway.commitment import Commitments
@@ -74,7 +74,7 @@ class Gateway:
         self.gatekeeper = access.Gatekeeper(site, self.index.add_event)
         self.commitments = Commitments(site, self.index, self.store, self.assembly.expedite)
         self._orders = Orders(site, self.index, self.store, self._order_changed)
-        self._taking = threading.Lock()  # held while something is received or decided
+        self._taking = threading.RLock()  # held while something is received or decided
         self._desk = Reconciliation(site, self.index, self._taking, self._change, self._send_on)
 
     async def run(self, stop: asyncio.Event, ready: asyncio.Queue[Ready] | None = None) -> None:
@@ -255,11 +255,21 @@ class Gateway:
             _LOG.info("study %s is %s %s", study_instance_uid, verdict.state, ", ".join(verdict.reasons))
 
     def _order_changed(self, accession_number: str) -> None:
+        """Match every study of an order again, and be done with it before the order is acknowledged."""
         with self._taking:  # a study that is being decided without this order is `unmatched` after that
-            studies = self.index.studies_under(accession_number)
-        for study in studies:
-            if study.state in ("unmatched", "matched"):
-                self.assembly.hasten(study.study_instance_uid)
+            for study in self.index.studies_under(accession_number):
+                self._look_again(study)
+
+    def _look_again(self, study: StudyRow) -> None:
+        if second_look.is_settled(study) or not self.index.sizes(study.study_instance_uid)[0]:
+            return
+        found = reconciliation.ruled(pipeline.inspect(study.study_instance_uid, self.index), self.index)
+        verdict = self.policy(pipeline.match(found, self.site))
+        if not second_look.stays(study, verdict):
+            self.decide(study.study_instance_uid)
+            return
+        sent_as = self.index.correction(study.study_instance_uid)
+        self._change(study.study_instance_uid, second_look.warned(study, found, verdict, sent_as))
 
     # --- start and stop ------------------------------------------------------------------------------
 
@@ -301,6 +311,7 @@ class Gateway:
                 continue
             digest = data_set.digest(found.data_set)
             self._add(pipeline.row(head, found.transfer_syntax_uid, digest, name, ""))
+        self._orders.resume()
         for study in self.index.studies():
             if study.state in _OPEN_STATES:
                 self.assembly.postpone(study.study_instance_uid)

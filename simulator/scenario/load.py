@@ -184,6 +184,10 @@ def _names_in_step(
 ) -> Iterator[tuple[Path_, str, set[str], str]]:
     if step.send_order is not None:
         yield (*path, "send_order"), step.send_order, orders, "order"
+    if step.about is not None:
+        key = next(iter(step.model_fields_set))
+        below = ("order",) if step.change_order or step.update_patient else ()
+        yield (*path, key, *below), step.about, orders, "order"
     if step.store is not None:
         yield (*path, "store"), step.store, studies, "study"
     if step.wait is not None:
@@ -275,7 +279,7 @@ def _site_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Proble
 
 def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies: set[str]) -> Iterator[Problem]:
     """Yield expectations of things that the story never does."""
-    sent = {step.send_order for step in case.when if step.send_order}
+    sent = {step.send_order or step.about for step in case.when if step.send_order or step.about}
     stored = {step.sends for step in case.when if step.sends}
     if case.then.wire.echo is not None and not any(step.echo for step in case.when):
         yield _problem(file, origins, ("then", "wire", "echo"), "no step asks for an echo, so no answer can be seen")
@@ -289,6 +293,12 @@ def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies
     if answers is not None and len(answers) != rulings:
         message = f"{len(answers)} answers are expected, and {rulings} steps reconcile"
         yield _problem(file, origins, ("then", "operator", "answers"), message)
+    placed = {step.send_order for step in case.when if step.send_order}
+    for name, expected in case.then.wire.orders.items():
+        if expected.acknowledgement is not None and name in orders & sent - placed:
+            path = ("then", "wire", "orders", name, "acknowledgement")
+            advice = "acknowledgements is about every message that has to do with an order"
+            yield _problem(file, origins, path, f"no step sends order {name!r} itself", advice)
     for order in set(case.then.wire.orders) & orders - sent:
         yield _problem(file, origins, ("then", "wire", "orders", order), f"no step sends order {order!r}")
     asked = {step.associate.name for step in case.when if step.associate}
