@@ -5,6 +5,7 @@
 | `GET /studies`                | every study with its state and reasons (`Status`)                             |
 | `GET /studies/{uid}`          | one study, or 404                                                             |
 | `GET /orders`                 | every order's accession number                                                |
+| `GET /orders/{accession}`     | one order, with the messages that made and changed it, or 404                 |
 | `GET /health`                 | what is wrong just now: 200 when nothing is, else 503                         |
 | `GET /events?after=N`         | events behind number N, as a JSON array                                       |
 | `GET /events/stream?after=N`  | the same as JSON lines that go on until the gateway stops                     |
@@ -52,13 +53,41 @@ def application(index: Index, health: Health, further: Sequence[Route] = ()) -> 
     def orders(_: Request) -> Response:
         return JSONResponse({"orders": [order.model_dump(mode="json") for order in status.orders(index)]})
 
-    def health_(_: Request) -> Response:
+    def order(request: Request) -> Response:
+        wanted = request.path_params["accession_number"]
+        found = status.order(index, wanted)
+        if found is None:
+            return JSONResponse({"error": f"no order {wanted}"}, status_code=404)
+        return JSONResponse(found.model_dump(mode="json"))
+
+    return Starlette(
+        routes=[
+            Route("/studies", studies),
+            Route("/studies/{uid}", study),
+            Route("/orders", orders),
+            Route("/orders/{accession_number}", order),
+            _health(health),
+            *_events(index),
+            *further,
+        ],
+        exception_handlers={sqlite3.Error: _unusable},
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
+    )
+
+
+def _health(health: Health) -> Route:
+    def answer(_: Request) -> Response:
         troubles = [asdict(trouble) for trouble in health.troubles()]
         return JSONResponse({"healthy": not troubles, "problems": troubles}, status_code=503 if troubles else 200)
 
-    def unusable(_: Request, error: Exception) -> Response:
-        return JSONResponse({"error": f"the index cannot be used: {error}"}, status_code=503)
+    return Route("/health", answer)
 
+
+def _unusable(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": f"the index cannot be used: {error}"}, status_code=503)
+
+
+def _events(index: Index) -> tuple[Route, Route]:
     def events(request: Request) -> Response:
         after = _after(request)
         if after is None:
@@ -71,19 +100,7 @@ def application(index: Index, health: Health, further: Sequence[Route] = ()) -> 
             return _bad_after()
         return StreamingResponse(_lines(index, after), media_type="application/x-ndjson")
 
-    return Starlette(
-        routes=[
-            Route("/studies", studies),
-            Route("/studies/{uid}", study),
-            Route("/orders", orders),
-            Route("/health", health_),
-            Route("/events", events),
-            Route("/events/stream", stream),
-            *further,
-        ],
-        exception_handlers={sqlite3.Error: unusable},
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
-    )
+    return Route("/events", events), Route("/events/stream", stream)
 
 
 async def _lines(index: Index, after: int) -> AsyncIterator[str]:

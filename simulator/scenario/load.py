@@ -175,6 +175,10 @@ def _remotes(case: Case) -> set[str]:
 
 _NAMES_IN_A_STEP = {
     "send_order": "order",
+    "change_order.order": "order",
+    "cancel_order": "order",
+    "update_patient.order": "order",
+    "merge_patient": "order",
     "store": "study",
     "wait.study": "study",
     "commit.study": "study",
@@ -301,8 +305,6 @@ def _site_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Proble
 
 def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies: set[str]) -> Iterator[Problem]:
     """Yield expectations of things that the story never does."""
-    sent = {step.send_order for step in case.when if step.send_order}
-    stored = {step.sends for step in case.when if step.sends}
     if case.then.wire.echo is not None and not any(step.echo for step in case.when):
         yield _problem(file, origins, ("then", "wire", "echo"), "no step asks for an echo, so no answer can be seen")
     for path, ending in _endings(case):
@@ -310,30 +312,48 @@ def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies
         instances = sum(series.instances for series in spec.series) if spec else 0
         if spec and ending.after is not None and ending.after > instances:
             yield _problem(file, origins, (*path, "after"), f"the study has {instances} instances")
+    for path, message, advice in (
+        *_unseen_acts(case),
+        *_unseen_orders(case, orders),
+        *_unseen_studies(case, studies),
+    ):
+        yield _problem(file, origins, ("then", *path), message, advice)
+    yield from _never_there(case, origins, file)
+
+
+def _unseen_acts(case: Case) -> Iterator[tuple[Path_, str, str]]:
+    """Yield the path below `then`, what is wrong, and advice, of associations and an operator's rulings."""
     answers = case.then.operator.answers
     rulings = sum(step.reconcile is not None for step in case.when)
     if answers is not None and len(answers) != rulings:
-        message = f"{len(answers)} answers are expected, and {rulings} steps reconcile"
-        yield _problem(file, origins, ("then", "operator", "answers"), message)
-    for order in set(case.then.wire.orders) & orders - sent:
-        yield _problem(file, origins, ("then", "wire", "orders", order), f"no step sends order {order!r}")
+        yield ("operator", "answers"), f"{len(answers)} answers are expected, and {rulings} steps reconcile", ""
     asked = {step.associate.name for step in case.when if step.associate}
     for name in set(case.then.wire.associations) - asked:
-        advice = nearest(name, asked)
-        path = ("then", "wire", "associations", name)
-        yield _problem(file, origins, path, f"no step associates as {name!r}", advice)
+        yield ("wire", "associations", name), f"no step associates as {name!r}", nearest(name, asked)
+
+
+def _unseen_orders(case: Case, orders: set[str]) -> Iterator[tuple[Path_, str, str]]:
+    sent = {step.send_order or step.about for step in case.when if step.send_order or step.about}
+    placed = {step.send_order for step in case.when if step.send_order}
+    for name, expected in case.then.wire.orders.items():
+        if expected.acknowledgement is not None and name in orders & sent - placed:
+            advice = "acknowledgements is about every message that has to do with an order"
+            yield ("wire", "orders", name, "acknowledgement"), f"no step sends order {name!r} itself", advice
+    for order in set(case.then.wire.orders) & orders - sent:
+        yield ("wire", "orders", order), f"no step sends order {order!r}", ""
+
+
+def _unseen_studies(case: Case, studies: set[str]) -> Iterator[tuple[Path_, str, str]]:
+    stored = {step.sends for step in case.when if step.sends}
     committed = {step.commit.study for step in case.when if step.commit}
     for study in set(case.then.wire.commitments) & studies - committed:
-        path = ("then", "wire", "commitments", study)
-        yield _problem(file, origins, path, f"no step asks for commitment of study {study!r}")
+        yield ("wire", "commitments", study), f"no step asks for commitment of study {study!r}", ""
     for where in ("wire", "gateway", "downstream"):
         for study in set(getattr(case.then, where).studies) & studies - stored:
-            yield _problem(file, origins, ("then", where, "studies", study), f"no step stores study {study!r}")
+            yield (where, "studies", study), f"no step stores study {study!r}", ""
     for remote, there in case.then.downstream.remotes.items():
         for study in set(there.studies) & studies - stored:
-            path = ("then", "downstream", "remotes", remote, "studies", study)
-            yield _problem(file, origins, path, f"no step stores study {study!r}")
-    yield from _never_there(case, origins, file)
+            yield ("downstream", "remotes", remote, "studies", study), f"no step stores study {study!r}", ""
 
 
 def _never_there(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:

@@ -47,6 +47,7 @@ from simulator.scenario import audit_trail, gateway_process
 from simulator.scenario.checks import Finding, Verdict, check, worst
 from simulator.scenario.gateway_process import GatewayProcess
 from simulator.scenario.history import History, Recorder
+from simulator.scenario.messages import PlannedMessage
 from simulator.scenario.model import (
     ArrivalExpectation,
     AssociateSpec,
@@ -244,31 +245,32 @@ class _Stage:
             self._recorder.watch_quietly(WATCH, self._has_happened)
 
     def _do(self, number: int, step: Step) -> None:
-        if step.echo is not None:
-            self._modality().echo()
-        elif step.send_order is not None:
-            self._send_order(step.send_order)
-        elif step.store is not None:
-            study = self._plan.studies[step.store]
-            self._modality().store(study, study.pairs, study.study_instance_uid)
-        elif step.wait is not None:
-            wait = step.wait
-            met = self._recorder.wait_until(lambda: self._has_come(wait), self._patience)
-            self._recorder.observe(WaitEnded(observer="runner", waited_for=wait.words, met=met))
-        elif step.commit is not None:
-            self._commit(number, step.commit)
-        elif step.take_reports is not None:
-            self._reports.listen()
-        elif step.forward is not None:
-            self._forward(step.forward)
-        elif step.start_remote is not None:
-            self._remotes[step.start_remote].start()
-        elif step.ending is not None:
-            self._end_and_start(step.ending, self._gateway.stop if step.restart is not None else self._gateway.kill)
-        elif step.associate is not None:
-            self._associate(step.associate)
-        elif step.reconcile is not None:
-            self._reconcile(step.reconcile)
+        acts: dict[str, Callable[[Any], object]] = {
+            "echo": lambda _: self._modality().echo(),
+            "send_order": lambda order: self._send_message(self._plan.orders[order]),
+            "store": self._store,
+            "associate": self._associate,
+            "wait": self._wait,
+            "commit": lambda commit: self._commit(number, commit),
+            "take_reports": lambda _: self._reports.listen(),
+            "forward": self._forward,
+            "start_remote": lambda remote: self._remotes[remote].start(),
+            "restart": lambda _: self._end_and_start(step.ending, self._gateway.stop),
+            "kill": lambda _: self._end_and_start(step.ending, self._gateway.kill),
+            "reconcile": self._reconcile,
+        }
+        if step.about is not None:
+            self._send_message(self._plan.messages[number])
+        else:
+            acts[step.key](getattr(step, step.key))
+
+    def _store(self, name: str) -> None:
+        study = self._plan.studies[name]
+        self._modality().store(study, study.pairs, study.study_instance_uid)
+
+    def _wait(self, wait: Wait) -> None:
+        met = self._recorder.wait_until(lambda: self._has_come(wait), self._patience)
+        self._recorder.observe(WaitEnded(observer="runner", waited_for=wait.words, met=met))
 
     def _commit(self, number: int, step: Commit) -> None:
         if step.listener == "up":
@@ -302,8 +304,9 @@ class _Stage:
         told = str(answer.get("error", ""))
         self._recorder.observe(ForwardAsked(observer="runner", **body, **named, status_code=code, text=told))
 
-    def _end_and_start(self, how: Ending, end: Callable[[], None]) -> None:
+    def _end_and_start(self, how: Ending | None, end: Callable[[], None]) -> None:
         """End the gateway, in between or in the midst of an association, and start it on the same folder."""
+        how = how or Ending()
         if how.storing is not None:
             self._store_until(how.storing, how.after or 1, end)
         end()  # unless it has ended already
@@ -346,11 +349,11 @@ class _Stage:
             association=asked.name if asked else "",
         )
 
-    def _send_order(self, name: str) -> None:
+    def _send_message(self, planned: PlannedMessage) -> None:
         assert self._started is not None
-        order = self._plan.orders[name]
-        placer = OrderPlacer(_LOOPBACK, self._started.hl7_port, self._recorder.observe)
-        placer.send(order.message, order.accession_number, order.control_id)
+        observe = self._recorder.observe
+        placer = OrderPlacer(_LOOPBACK, self._started.hl7_port, observe, time_out=self._patience)
+        placer.send(planned.message, planned.accession_number, planned.control_id)
 
     def _reconcile(self, ruling: Reconcile) -> None:
         assert self._started is not None
