@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import zlib
 from dataclasses import replace
@@ -24,7 +23,7 @@ from simulator.wire.incidents import AssociationRequest
 from tests.gateway.made import a_site, events, outgoing, running
 from tests.synthesis.made import EXPLICIT, a_study
 from tests.wire import pdus
-from tests.wire.listening import to_the_end
+from tests.wire.listening import no_more, to_the_end
 from tests.wire.sockets import connected, no_thread_beside
 
 CT01 = AssociationRequest(
@@ -245,7 +244,7 @@ def test_a_hundred_hostile_connections_leave_the_gateway_as_it_was(tmp_path: Pat
         for number in range(100):
             with connected(gateway.ready.hl7_port if number % 2 else gateway.address.port) as connection:
                 connection.sendall(bad[number % len(bad)])
-                connection.shutdown(socket.SHUT_WR)
+                no_more(connection)
                 to_the_end(connection)
         assert gateway.store(*a_study("last").instances)[0].status == 0
         left = {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}

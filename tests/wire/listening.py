@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from simulator.wire.acceptor import Acceptor
@@ -71,3 +71,9 @@ def to_the_end(connection: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return data
+
+
+def no_more(connection: socket.socket) -> None:
+    """Say that nothing more will come; the other side may have closed already."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)

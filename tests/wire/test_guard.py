@@ -17,7 +17,7 @@ from simulator.wire.association import VERIFICATION, Context, Response, TimeOuts
 from simulator.wire.incidents import Incident
 from tests.synthesis.made import CT, EXPLICIT
 from tests.wire import pdus
-from tests.wire.listening import Listening, listening, to_the_end
+from tests.wire.listening import Listening, listening, no_more, to_the_end
 from tests.wire.made import steady
 from tests.wire.sockets import HOST, PATIENCE, connected, no_thread_beside
 
@@ -400,7 +400,7 @@ def test_two_hundred_bad_peers_leave_no_thread_and_no_file(gateway: Listening) -
     for number in range(200):
         with connected(gateway.port) as connection:
             connection.sendall(bad[number % len(bad)])
-            connection.shutdown(socket.SHUT_WR)
+            no_more(connection)
             to_the_end(connection)
     assert no_thread_beside(threads)
     assert open_files() <= files
@@ -471,7 +471,7 @@ def test_any_bytes_are_answered_or_hung_up_on_and_leave_nothing(gateway: Listeni
     def survives(sent: bytes) -> None:
         with connected(gateway.port) as connection:
             connection.sendall(sent)
-            connection.shutdown(socket.SHUT_WR)
+            no_more(connection)
             to_the_end(connection)
 
     threads = set(threading.enumerate())

@@ -21,7 +21,7 @@ from simulator.wire.incidents import Incident
 from simulator.wire.tls import Credentials
 from tests.synthesis.made import EXPLICIT
 from tests.wire import pdus
-from tests.wire.listening import LONG, Listening, listening, to_the_end
+from tests.wire.listening import LONG, Listening, listening, no_more, to_the_end
 from tests.wire.sockets import HOST, PATIENCE, connected, no_thread_beside, peer
 
 ECHO = [Context(VERIFICATION, (EXPLICIT,))]
@@ -259,7 +259,7 @@ def test_handshakes_that_fail_leave_no_thread_and_no_file(files: Path) -> None:
         for number in range(50):
             with connected(running.port) as connection:
                 connection.sendall(bad[number % len(bad)])
-                connection.shutdown(socket.SHUT_WR)
+                no_more(connection)
                 to_the_end(connection)
         assert no_thread_beside(threads)
         assert len(list(Path("/proc/self/fd").iterdir())) <= open_files
