@@ -122,4 +122,13 @@ class NotDicom(SimulatorError):
 
 
 class Hl7ParseError(SimulatorError):
-    """An HL7 v2 message cannot be parsed; the message says at which segment."""
+    """An HL7 v2 message cannot be parsed; the message says at which segment.
+
+    `where` is the segment or field (`PID`, `PID-3`), empty when there is none to name; `condition` is the error
+    condition code of HL7 table 0357.
+    """
+
+    def __init__(self, message: str, *, where: str = "", condition: int = 207) -> None:
+        super().__init__(message)
+        self.where = where
+        self.condition = condition

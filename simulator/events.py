@@ -116,7 +116,7 @@ class StoreFailed(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAcknowledged(Event):
-    """HL7 ACK received: MSA-1 (`AA`, `AE`, `AR`), MSA-2 and the text that came with it."""
+    """HL7 ACK received: MSA-1 (`AA`, `AE`, `AR`; `CA`, `CE`, `CR`), MSA-2 and the text that came with it."""
 
     accession_number: str
     message_control_id: str
@@ -126,7 +126,7 @@ class OrderAcknowledged(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFailed(Event):
-    """An HL7 message that got no acknowledgement; `problem` says why."""
+    """An HL7 message that got no acknowledgement, or not all that it asked for; `problem` says why."""
 
     accession_number: str
     message_control_id: str
@@ -188,6 +188,14 @@ class ReconcileAnswered(Event):
     words: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUnanswered(Event):
+    """An HL7 message was sent that needs no acknowledgement (MSH-15 and MSH-16 are not `AL`), and none came."""
+
+    accession_number: str
+    message_control_id: str
+
+
 # --- seen in the gateway, told by its HTTP API -------------------------------------------------------
 
 
@@ -244,8 +252,17 @@ class OrderReceived(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PatientChanged(Event):
+    """The gateway accepted an ADT message; `orders` are the accession numbers whose patient it changed, or none."""
+
+    message_control_id: str
+    message_type: str
+    orders: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRefused(Event):
-    """The gateway answered AE or AR to an HL7 message and kept it aside under `kept_as`."""
+    """The gateway answered AE or AR (or CR) to an HL7 message and kept it aside under `kept_as`."""
 
     message_control_id: str
     code: str
@@ -390,6 +407,7 @@ class CasePlanned(Event):
     """Which study UIDs and HL7 message control ids the names of the story stand for in this case.
 
     `order_keys`: by order, digests of its accession number and major keys by name.
+    `messages` says of the control id of each further message (a change, a cancel, an ADT) which order it is about.
     """
 
     seed: int
@@ -397,6 +415,7 @@ class CasePlanned(Event):
     instances: Mapping[str, int]
     orders: Mapping[str, str]
     order_keys: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    messages: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -501,9 +520,11 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         CommitmentReported,
         ConnectionBroken,
         ReconcileAnswered,
+        OrderUnanswered,
         InstanceStored,
         InstanceRefused,
         OrderReceived,
+        PatientChanged,
         MessageRefused,
         StudyChanged,
         InstanceForwarded,

@@ -219,6 +219,15 @@ class Accession(_Strict):
     department_codes: tuple[Annotated[str, Field(pattern="^[A-Z0-9]{2}$")], ...] = ()
 
 
+class Hl7(_Strict):
+    """How the site's HL7 messages are to be read."""
+
+    accession_location: Literal["by-message-type", "OBR-2", "OBR-3", "OBR-18", "ORC-2", "ORC-3", "IPC-1"] = Field(
+        default="by-message-type",
+        description="Where orders have the accession number; by-message-type: IPC-1 in OMI^O23, OBR-18 in the others.",
+    )
+
+
 class ImageLimit(_Strict):
     """The slide's 1000 images a study: a recommendation today, a rejection "in coming future"."""
 
@@ -269,6 +278,7 @@ class Site(_Strict):
     )
     image_limit: ImageLimit = ImageLimit()
     accession: Accession = Accession()
+    hl7: Hl7 = Hl7()
     dx_processing_uid: Literal["as-standard", "as-printed"] = "as-standard"
     sop_classes: Literal["seed", "extended"] = "seed"
     logs: Logs = Logs()

@@ -24,11 +24,13 @@ from simulator.gateway.index import InstanceRow, StudyRow
 from simulator.gateway.server import Gateway
 from simulator.gateway.steps import Matched, Received, Unmatched, Verdict
 from simulator.gateway.transactions import Transaction
+from simulator.rules.matching import OrderKeys
 from simulator.site import Site
-from simulator.wire import part10, rewriting, transcoding
+from simulator.wire import hl7_patients, part10, rewriting, transcoding
 from simulator.wire.association import Association, Outgoing, Response, StoreRequest
 from simulator.wire.commitment import Action, Failure, Reference, Report
 from simulator.wire.dialogue import Dialogue
+from simulator.wire.hl7_patients import PatientMessage
 from simulator.wire.incidents import AssociationRequest, Rejection
 
 
@@ -276,6 +278,75 @@ def alter_reports(change: Callable[[Report], Report]) -> None:
     Transaction.report = lambda self: change(true_report(self))  # type: ignore[method-assign]
 
 
+class IgnoresPatientUpdates(Gateway):
+    """Acknowledges ADT^A08 with AA and changes nothing."""
+
+    deaf_to = hl7_patients.UPDATE
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        understood = self._orders._patient_change
+
+        def nobody(message: PatientMessage) -> Any:
+            deaf = message.message_type == self.deaf_to
+            return understood(dataclasses.replace(message, patients=()) if deaf else message)
+
+        self._orders._patient_change = nobody  # type: ignore[method-assign]
+
+
+class MergesNobody(IgnoresPatientUpdates):
+    """Acknowledges ADT^A40 with AA and merges nothing."""
+
+    deaf_to = hl7_patients.MERGE
+
+
+class ForwardsCancelledOrders(Gateway):
+    """Acknowledges a cancel with AA, and matches and forwards what comes for the order all the same."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        found = self.index.order
+
+        def in_force(accession_number: str) -> OrderKeys | None:
+            order = found(accession_number)
+            return order and dataclasses.replace(order, cancelled=False)
+
+        self.index.order = in_force  # type: ignore[method-assign]
+
+
+class SaysNothingAfterForwarding(Gateway):
+    """Takes a change of an order whose study is forwarded, and warns nobody of it."""
+
+    def _look_again(self, study: StudyRow) -> None:
+        if study.state != "forwarded":
+            super()._look_again(study)
+
+
+class CommitsAndSaysNoMore(Gateway):
+    """Sends the commit acknowledgement, and never the one of the application."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        answer = self._orders.answer
+        self._orders.answer = lambda raw: answer(raw)[:1]  # type: ignore[method-assign]
+
+
+class KnowsTheOriginalModeAlone(Gateway):
+    """Answers every message once, with AA, AE or AR, whatever MSH-15 and MSH-16 ask for."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        answer = self._orders.answer
+        self._orders.answer = lambda raw: answer(raw.replace(b"|AL|AL|", b"||||"))  # type: ignore[method-assign]
+
+
+class ReadsTheUsualPlaceAlone(Gateway):
+    """Looks for the accession number where IHE has it, whatever the site says."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(profile.overridden(site, {"hl7": {"accession_location": "by-message-type"}}), data)
+
+
 class DiesAtTheEnd(Gateway):
     """Does everything right and then ends with an error."""
 
@@ -519,6 +590,13 @@ IMPOSTORS: dict[str, type[Gateway]] = {
     "forgets-reports-when-killed": ForgetsReportsWhenKilled,
     "always-calls-back": AlwaysCallsBack,
     "takes-every-commitment-request": TakesEveryCommitmentRequest,
+    "ignores-patient-updates": IgnoresPatientUpdates,
+    "merges-nobody": MergesNobody,
+    "forwards-cancelled-orders": ForwardsCancelledOrders,
+    "says-nothing-after-forwarding": SaysNothingAfterForwarding,
+    "commits-and-says-no-more": CommitsAndSaysNoMore,
+    "knows-the-original-mode-alone": KnowsTheOriginalModeAlone,
+    "reads-the-usual-place-alone": ReadsTheUsualPlaceAlone,
     "dies-at-the-end": DiesAtTheEnd,
     "acknowledges-before-writing": AcknowledgesBeforeWriting,
     "forwards-again-after-a-restart": ForwardsAgainAfterARestart,

@@ -23,7 +23,7 @@ from simulator.rules.sop_classes import by_name
 from simulator.synthesis import compression, orders, people, studies
 from simulator.synthesis.orders import Order
 from simulator.synthesis.studies import Study
-from simulator.wire import data_set, hl7_messages, mllp, part10
+from simulator.wire import data_set, hl7_acknowledgements, mllp, part10
 from simulator.wire.association import Address, Association, Context, Outgoing, TimeOuts
 from tests.gateway.made import a_message, contexts_of
 from tests.processes import DEADLINE, RunningGateway, gateway
@@ -84,7 +84,7 @@ class Modality:
         assert self.order is not None
         if not self.ordered:
             acknowledgement = mllp.exchange(HOST, to.hl7_port, a_message(self.order))
-            assert hl7_messages.read_acknowledgement(acknowledgement).code == "AA"
+            assert hl7_acknowledgements.read_acknowledgement(acknowledgement).code == "AA"
             self.ordered = True
 
 

@@ -14,7 +14,7 @@ from simulator.cli.app import app
 from simulator.cli.schema_command import Subject, schema
 from simulator.events import EVENT_TYPES
 from simulator.scenario import load
-from simulator.scenario.model import Case, OrderSpec, SeriesSpec, Step, Story, StudySpec, Then
+from simulator.scenario.model import Case, Change, Enhanced, OrderSpec, SeriesSpec, Step, Story, StudySpec, Then
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -68,7 +68,7 @@ def test_the_examples_of_cases_load_under_the_first(block: str, tmp_path: Path) 
     assert len(load.load(file).cases) == len(re.findall(r"with:", block)) or 3
 
 
-@pytest.mark.parametrize("model", [Story, Step, OrderSpec, StudySpec, SeriesSpec, Case, Then])
+@pytest.mark.parametrize("model", [Story, Step, Change, Enhanced, OrderSpec, StudySpec, SeriesSpec, Case, Then])
 def test_every_key_of_a_scenario_is_on_the_page(model: type[Story]) -> None:
     for name, field in model.model_fields.items():
         word = field.alias or name

@@ -89,7 +89,7 @@ CAUGHT = [
     ),
     (
         "never-looks-again",
-        "unmatched[late-order]",
+        "late-order[ORM^O01]",
         {
             "gateway.studies.study.state": ("forwarded", "unmatched"),
             "gateway.studies.study.states": (
@@ -200,6 +200,70 @@ CAUGHT = [
         "takes-every-commitment-request",
         "commitment-refused[transaction-missing]",
         {"wire.commitments.study.answers": ({"0115": 1}, {"0000": 1})},
+    ),
+    (
+        "ignores-patient-updates",
+        "patient-update[while-held]",
+        {
+            "gateway.studies.study.states": (
+                ["receiving", "unmatched", "matched", "forwarding", "forwarded"],
+                ["receiving", "unmatched"],
+            ),
+            "gateway.studies.study.reasons": ([], ["name.mismatch"]),
+            "downstream.studies.study.instances": (2, 0),
+        },
+    ),
+    (
+        "merges-nobody",
+        "patient-merge[while-held]",
+        {
+            "gateway.studies.study.states": (
+                ["receiving", "unmatched", "matched", "forwarding", "forwarded"],
+                ["receiving", "unmatched"],
+            ),
+            "gateway.studies.study.reasons": ([], ["hkid.mismatch"]),
+            "downstream.studies.study.instances": (2, 0),
+        },
+    ),
+    (
+        "forwards-cancelled-orders",
+        "order-cancelled[before-the-study]",
+        {
+            "gateway.studies.study.states": (
+                ["receiving", "unmatched"],
+                ["receiving", "matched", "forwarding", "forwarded"],
+            ),
+            "gateway.studies.study.reasons": (["order.cancelled"], []),
+            "downstream.studies.study.instances": (0, 2),
+        },
+    ),
+    (
+        "says-nothing-after-forwarding",
+        "patient-update[after-forwarding]",
+        {"gateway.studies.study.warnings": (["birth-date.mismatch"], [])},
+    ),
+    (
+        "commits-and-says-no-more",
+        "acknowledgement-modes[AL-AL]",
+        {
+            "wire.orders.order.acknowledgement": ("AA", None),
+            "wire.orders.order.acknowledgements": (["CA", "AA"], ["CA", "missing"]),
+        },
+    ),
+    (
+        "knows-the-original-mode-alone",
+        "acknowledgement-modes[AL-AL]",
+        {"wire.orders.order.acknowledgements": (["CA", "AA"], ["AA", "missing"])},
+    ),
+    (
+        "reads-the-usual-place-alone",
+        "accession-location[ORM^O01-OBR-3]",
+        {
+            "wire.orders.order.acknowledgement": ("AA", "AE"),
+            "gateway.studies.study.state": ("forwarded", "unmatched"),
+            "gateway.studies.study.reasons": ([], ["order.not-found"]),
+            "downstream.studies.study.instances": (2, 0),
+        },
     ),
     ("dies-at-the-end", "echo", {"gateway.process.exit_code": (0, 70)}),
     (

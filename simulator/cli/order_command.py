@@ -1,4 +1,4 @@
-"""`simulate order`: an order placer that sends one HL7 order."""
+"""`simulate order`: an order placer that sends one HL7 message about an order or its patient."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from simulator.errors import UsageError
 
 if TYPE_CHECKING:
     from simulator.events import Event
+    from simulator.scenario.messages import Asking
     from simulator.synthesis.orders import Order
 
 
@@ -31,25 +32,84 @@ def command(
     birth_date: Annotated[str | None, typer.Option("--birth-date", metavar="YYYYMMDD", help="Date of birth.")] = None,
     sex: Annotated[str | None, typer.Option("--sex", help="M, F or O.")] = None,
     modality: Annotated[str, typer.Option("--modality", help="Modality of the study that is ordered.")] = "CT",
+    change: Annotated[bool, typer.Option("--change", help="Change the order (ORC-1 XO).")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the order (ORC-1 CA).")] = False,
+    update_patient: Annotated[
+        bool,
+        typer.Option("--update-patient", help="Say what is given of the patient --hkid, and no more (ADT^A08)."),
+    ] = False,
+    merge_from: Annotated[
+        str | None,
+        typer.Option("--merge-from", metavar="HKID", help="Merge this prior HKID into the patient --hkid (ADT^A40)."),
+    ] = None,
+    enhanced: Annotated[
+        bool, typer.Option("--enhanced", help="Ask for both acknowledgements of the enhanced mode (MSH-15 and 16 AL).")
+    ] = False,
+    accession_at: Annotated[
+        Literal["by-message-type", "OBR-2", "OBR-3", "OBR-18", "ORC-2", "ORC-3", "IPC-1"],
+        typer.Option("--accession-location", help="Where the message has the accession number."),
+    ] = "by-message-type",
     seed: Annotated[
         int | None,
         typer.Option("--seed", metavar="N", min=0, help="Makes the synthetic rest of the order. Default: a new one."),
     ] = None,
 ) -> None:
-    """Send one order by MLLP and print its acknowledgement; what is not given is synthetic. Exit 1 unless AA."""
+    """Send one HL7 message by MLLP and print its acknowledgements; what an order lacks is synthetic. Exit 1 unless AA.
+
+    The message is a new order, its change or its cancel, or an update or a merge of its patient.
+    """
     from simulator.actors.order_placer import OrderPlacer
-    from simulator.scenario.plan import order_message
+    from simulator.scenario.messages import Asking, order_message
 
     host, port = _listener(to)
+    keys = {"hkid": hkid, "name": name, "birth_date": birth_date, "sex": sex}
+    asked = ("AL", "AL") if enhanced else ("", "")
+    _check_that_it_is_one_thing(file, change, cancel, update_patient, merge_from)
+    number = ""
     if file is not None:
-        content, number = _file(file), ""
+        content = _file(file)
+    elif update_patient or merge_from is not None:
+        content = _patient(keys, merge_from, Asking(0, *asked), message)
     else:
-        keys = {"hkid": hkid, "name": name, "birth_date": birth_date, "sex": sex}
         order = _order(secrets.randbits(32) if seed is None else seed, modality, accession, keys)
-        content, number = order_message(order, message).message, order.accession_number
+        control = "XO" if change else "CA" if cancel else "NW"
+        content = order_message(order, message, control, Asking(0, *asked, accession_at)).message
+        number = order.accession_number
     terminal.out.print(content.decode("utf-8", "replace").replace("\r", "\n").rstrip(), soft_wrap=True, markup=False)
     accepted = OrderPlacer(host, port, _print).send(content, number)
     raise typer.Exit(0 if accepted else 1)
+
+
+def _check_that_it_is_one_thing(
+    file: Path | None, change: bool, cancel: bool, update_patient: bool, merge_from: str | None
+) -> None:
+    chosen = {
+        "--file": file is not None,
+        "--change": change,
+        "--cancel": cancel,
+        "--update-patient": update_patient,
+        "--merge-from": merge_from is not None,
+    }
+    together = [option for option, given in chosen.items() if given]
+    if len(together) > 1:
+        raise UsageError(f"{' and '.join(together)} do not go together", "a message is one thing; send one for each")
+
+
+def _patient(keys: dict[str, str | None], merge_from: str | None, asking: Asking, message: str) -> bytes:
+    """Return an ADT message that says of a patient what was given, and leaves the rest as it is."""
+    from simulator.scenario.messages import patient_message
+    from simulator.synthesis import orders, people
+    from simulator.wire import hl7_messages, hl7_patients
+
+    if not keys["hkid"]:
+        raise UsageError("--update-patient and --merge-from need --hkid", "it says which patient the message is about")
+    said = hl7_patients.PatientData(
+        keys["hkid"], keys["name"], keys["birth_date"], keys["sex"], prior_id=merge_from or ""
+    )
+    kind = hl7_patients.UPDATE if merge_from is None else hl7_patients.MERGE
+    seed = str(secrets.randbits(32))  # of the control id and the time; the message says nothing of an order
+    order = orders.order(seed, people.person(seed))
+    return patient_message(order, kind, said, hl7_messages.VERSIONS[message], asking).message
 
 
 def _listener(text: str) -> tuple[str, int]:
@@ -82,9 +142,11 @@ def _order(seed: int, modality: str, accession: str | None, keys: dict[str, str 
 
 
 def _print(event: Event) -> None:
-    from simulator.events import OrderAcknowledged, OrderFailed
+    from simulator.events import OrderAcknowledged, OrderFailed, OrderUnanswered
 
     if isinstance(event, OrderAcknowledged):
         terminal.out.print(f"acknowledged {event.code} {event.text}".rstrip(), soft_wrap=True, markup=False)
+    elif isinstance(event, OrderUnanswered):
+        terminal.out.print("sent; no acknowledgement is due, and none came")
     elif isinstance(event, OrderFailed):
         terminal.out.print(f"no acknowledgement: {event.problem}", soft_wrap=True, markup=False)

@@ -241,7 +241,7 @@ def _files(folder: Path, study: Study) -> Iterator[tuple[Path, bytes]]:
 
 
 def _message(order: Order) -> bytes:
-    from simulator.scenario.plan import order_message
+    from simulator.scenario.messages import order_message
 
     return order_message(order, "ORM^O01").message
 

@@ -6,6 +6,7 @@
 | `GET /studies/{uid}`          | one study, or 404                                                             |
 | `GET /orders`                 | every order's accession number                                                |
 | `GET /health`                 | what is wrong just now: 200 when nothing is, else 503                         |
+| `GET /orders/{accession}`      | one order, with the messages that made and changed it, or 404                 |
 | `GET /events?after=N`         | events behind number N, as a JSON array                                       |
 | `GET /events/stream?after=N`  | the same as JSON lines that go on until the gateway stops                     |
 | `GET /destinations`           | every destination with what waits for it, what failed, and why                |
@@ -77,6 +78,7 @@ def application(index: Index, health: Health, further: Sequence[Route] = ()) -> 
             Route("/studies/{uid}", study),
             Route("/orders", orders),
             Route("/health", health_),
+            _order_route(index),
             Route("/events", events),
             Route("/events/stream", stream),
             *further,
@@ -84,6 +86,17 @@ def application(index: Index, health: Health, further: Sequence[Route] = ()) -> 
         exception_handlers={sqlite3.Error: unusable},
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
     )
+
+
+def _order_route(index: Index) -> Route:
+    def order(request: Request) -> Response:
+        wanted = request.path_params["accession_number"]
+        found = status.order(index, wanted)
+        if found is None:
+            return JSONResponse({"error": f"no order {wanted}"}, status_code=404)
+        return JSONResponse(found.model_dump(mode="json"))
+
+    return Route("/orders/{accession_number}", order)
 
 
 async def _lines(index: Index, after: int) -> AsyncIterator[str]:

@@ -59,6 +59,7 @@ CREATE TABLE study (
     order_accession TEXT NOT NULL
 ) STRICT;
 CREATE INDEX study_accession ON study (accession_number);
+CREATE INDEX study_order ON study (order_accession);
 CREATE TABLE orders (
     accession_number TEXT PRIMARY KEY,
     hkid TEXT NOT NULL,
@@ -66,8 +67,20 @@ CREATE TABLE orders (
     birth_date TEXT NOT NULL,
     sex TEXT NOT NULL,
     cancelled INTEGER NOT NULL,
+    patient TEXT NOT NULL,
+    to_match INTEGER NOT NULL
+) STRICT;
+CREATE INDEX orders_patient ON orders (patient);
+CREATE TABLE order_message (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    accession_number TEXT NOT NULL,
+    at TEXT NOT NULL,
+    control_id TEXT NOT NULL,
+    message_type TEXT NOT NULL,
+    order_control TEXT NOT NULL,
     message TEXT NOT NULL
 ) STRICT;
+CREATE INDEX order_message_order ON order_message (accession_number);
 CREATE TABLE delivery (
     sop_instance_uid TEXT NOT NULL,
     destination TEXT NOT NULL,
@@ -256,9 +269,14 @@ class Index:
         return tuple(_study(row) for row in self._rows("SELECT * FROM study ORDER BY rowid"))
 
     def studies_under(self, accession_number: str) -> tuple[StudyRow, ...]:
-        """Return the studies that came with this accession number, or have the order under it."""
-        query = "SELECT * FROM study WHERE accession_number = ?1 OR order_accession = ?1"
+        """Return the studies that came with this accession number, or matched the order under it."""
+        query = "SELECT * FROM study WHERE accession_number = ?1 OR order_accession = ?1 ORDER BY rowid"
         return tuple(_study(row) for row in self._rows(query, accession_number))
+
+    def is_sent(self, study_instance_uid: str) -> bool:
+        """Tell whether a destination has stored anything of the study."""
+        query = "SELECT 1 FROM delivery JOIN instance USING (sop_instance_uid) WHERE study_instance_uid = ? LIMIT 1"
+        return bool(self._rows(query, study_instance_uid))
 
     def study_keys(self, study_instance_uid: str) -> tuple[StudyKeys, ...]:
         """Return the distinct keys over the instances of the study, those of the first instance first."""
@@ -345,20 +363,6 @@ class Index:
         """Return all orders in the order in which they first came."""
         query = "SELECT accession_number, hkid, name, birth_date, sex, cancelled FROM orders ORDER BY rowid"
         return tuple(OrderKeys(row[0], MajorKeys(*row[1:5]), bool(row[5])) for row in self._rows(query))
-
-    def put_order(self, order: OrderKeys, message: str, event: Event, act: Act | None = None) -> None:
-        """Write an order, in place of the one under the same accession number."""
-        keys = order.keys
-        values = (order.accession_number, keys.hkid, keys.name, keys.birth_date, keys.sex, order.cancelled, message)
-        with self._transaction([event], act):
-            self._db.execute(
-                """
-                INSERT INTO orders VALUES (?,?,?,?,?,?,?) ON CONFLICT (accession_number) DO UPDATE SET
-                    hkid = excluded.hkid, name = excluded.name, birth_date = excluded.birth_date, sex = excluded.sex,
-                    cancelled = excluded.cancelled, message = excluded.message
-                """,
-                values,
-            )
 
     # --- deliveries ----------------------------------------------------------------------------------
 

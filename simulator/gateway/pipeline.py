@@ -8,7 +8,7 @@ so the order of the steps cannot be wrong; bad data is a value (`Refused`, `Unma
 
 from __future__ import annotations
 
-from simulator.gateway import correction, duplicates, header, statuses
+from simulator.gateway import correction, duplicates, header, second_look, statuses
 from simulator.gateway.header import Header
 from simulator.gateway.index import Index, InstanceRow
 from simulator.gateway.steps import Inspected, Matched, Received, Refused, Stored, Unmatched, Verdict
@@ -73,6 +73,7 @@ def inspect(study_instance_uid: str, index: Index) -> Inspected:
         exceeded=study is not None and image_count.EXCEEDED in study.reasons,
         order=index.order(accession_number),
         accession_taken=index.matched_by_another(accession_number, study_instance_uid),
+        sent=index.is_sent(study_instance_uid),
     )
 
 
@@ -91,5 +92,5 @@ def policy(outcome: Matched | Unmatched, site: Site) -> Verdict:
     if outcome.study.exceeded or not rule.admits(outcome.study.instances):
         return Verdict("rejected", (image_count.EXCEEDED,), warnings, "")
     if isinstance(outcome, Unmatched):
-        return correction.verdict(outcome, site, warnings)
+        return second_look.told(correction.verdict(outcome, site, warnings), outcome.study)
     return Verdict("matched", (), warnings, outcome.order.accession_number)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import Any, Literal
 
 from simulator.gateway import audit, correction, pipeline
@@ -73,7 +73,14 @@ class Reconciliation:
     bound: called with each study that now belongs to an order.
     """
 
-    def __init__(self, site: Site, index: Index, taking: Lock, change: Change, bound: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        site: Site,
+        index: Index,
+        taking: AbstractContextManager[object],
+        change: Change,
+        bound: Callable[[str], None],
+    ) -> None:
         self._site = site
         self._index = index
         self._taking = taking

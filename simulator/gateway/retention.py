@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from simulator.events import StudyPurged, now
 from simulator.gateway.index import Index
@@ -37,7 +37,7 @@ class Retention:
         seconds: float | None,
         index: Index,
         store: Store,
-        taking: threading.Lock,
+        taking: AbstractContextManager[object],
         busy: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._seconds = seconds

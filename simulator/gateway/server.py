@@ -27,6 +27,7 @@ from simulator.gateway import (
     reconciliation,
     reconciliation_api,
     recovery,
+    second_look,
     statuses,
 )
 from simulator.gateway.acts import Ruling
@@ -98,7 +99,7 @@ class Gateway:
         self.gatekeeper = access.Gatekeeper(site, self.index.add_event)
         self.commitments = Commitments(site, self.index, self.store, self.assembly.expedite)
         self._orders = Orders(site, self.index, self.store, self._order_changed)
-        self._taking = threading.Lock()  # held while something is received or decided
+        self._taking = threading.RLock()  # held while something is received or decided
         self._desk = Reconciliation(site, self.index, self._taking, self._change, self._send_on)
         kept = None if site.storage.retention == "never" else site.storage.retention
         self.retention = Retention(kept, self.index, self.store, self._taking, self.outbox.queue.busy)
@@ -304,11 +305,21 @@ class Gateway:
                 self.retention.begin(study_instance_uid)
 
     def _order_changed(self, accession_number: str) -> None:
+        """Match every study of an order again, and be done with it before the order is acknowledged."""
         with self._taking:  # a study that is being decided without this order is `unmatched` after that
-            studies = self.index.studies_under(accession_number)
-        for study in studies:
-            if study.state in ("unmatched", "matched"):
-                self.assembly.hasten(study.study_instance_uid)
+            for study in self.index.studies_under(accession_number):
+                self._look_again(study)
+
+    def _look_again(self, study: StudyRow) -> None:
+        if second_look.is_settled(study) or not self.index.sizes(study.study_instance_uid)[0]:
+            return
+        found = reconciliation.ruled(pipeline.inspect(study.study_instance_uid, self.index), self.index)
+        verdict = self.policy(pipeline.match(found, self.site))
+        if not second_look.stays(study, verdict):
+            self.decide(study.study_instance_uid)
+            return
+        sent_as = self.index.correction(study.study_instance_uid)
+        self._change(study.study_instance_uid, second_look.warned(study, found, verdict, sent_as))
 
     # --- start and stop ------------------------------------------------------------------------------
 
@@ -341,6 +352,7 @@ class Gateway:
         self.retention.recover()  # or a purge that was cut off looks like a loss
         recovery.recover(self.store, self.index, self._add)
         self.outbox.recover()
+        self._orders.resume()
         for study in self.index.studies():
             uid = study.study_instance_uid
             if study.state in _OPEN_STATES or (study.state == "forwarding" and not self.outbox.queue.outcome(uid)):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.gateway.forward_queue import Dispatch, ForwardQueue
 from simulator.gateway.index import Index, StudyRow
+from simulator.gateway.order_book import OrderBook
 from simulator.site import Destination, Site
 
 
@@ -76,6 +77,21 @@ class OrderStatus(_Shape):
     cancelled: bool
 
 
+class OrderMessageStatus(_Shape):
+    """One message that made or changed an order. What it says of the patient is not told here."""
+
+    at: str
+    message_type: str
+    order_control: str = Field(description="ORC-1; empty for a message that has none (ADT).")
+    message_control_id: str
+
+
+class OrderHistory(OrderStatus):
+    """One order, with every message that made or changed it, in the order in which they came."""
+
+    messages: tuple[OrderMessageStatus, ...]
+
+
 def status(index: Index) -> Status:
     """Return what the index says of all studies."""
     return Status(studies=tuple(_study(index, row) for row in index.studies()))
@@ -89,6 +105,23 @@ def orders(index: Index) -> tuple[OrderStatus, ...]:
 def destinations(index: Index, site: Site) -> tuple[DestinationStatus, ...]:
     """Return what the index says of the site's destinations."""
     return tuple(_destination(ForwardQueue(index), each) for each in site.forwarding.destinations)
+
+
+def order(index: Index, accession_number: str) -> OrderHistory | None:
+    """Return what the index says of one order, or None."""
+    found = index.order(accession_number)
+    if found is None:
+        return None
+    messages = tuple(
+        OrderMessageStatus(
+            at=row.at,
+            message_type=row.message_type,
+            order_control=row.order_control,
+            message_control_id=row.control_id,
+        )
+        for row in OrderBook(index).history(accession_number)
+    )
+    return OrderHistory(accession_number=accession_number, cancelled=found.cancelled, messages=messages)
 
 
 def _study(index: Index, row: StudyRow) -> StudyStatus:

@@ -44,7 +44,7 @@ class Inspected:
     """A study as its instances describe it, and what stands under its accession number.
 
     `exceeded`: an instance of it was refused because the study has as many images as the site takes. `ruling`: what
-    an operator ruled about it; `order` is then the one that he named.
+    an operator ruled about it; `order` is then the one that he named. `sent`: a destination has stored something of it.
     """
 
     study_instance_uid: str
@@ -54,6 +54,7 @@ class Inspected:
     order: OrderKeys | None
     accession_taken: bool
     ruling: Ruling | None = None
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ from simulator.events import (
     OrderAcknowledged,
     OrderFailed,
     OrderReceived,
+    OrderUnanswered,
+    PatientChanged,
     PixelsPlanned,
     ReconcileAnswered,
     StoreAnswered,
@@ -83,6 +85,7 @@ class _Names:
             for name, uid in plan.studies.items():  # what is sent again goes by its first name
                 names.studies.setdefault(uid, _called("study", name))
             names.orders.update({control_id: _called("order", name) for name, control_id in plan.orders.items()})
+            names.orders.update({i: f"message {i} about {_called('order', n)}" for i, n in plan.messages.items()})
         return names
 
     def study(self, uid: str) -> str:
@@ -292,6 +295,20 @@ def _(event: OrderAcknowledged, names: _Names) -> str:
 def _(event: OrderFailed, names: _Names) -> str:
     order = names.order(event.message_control_id, event.accession_number)
     return f"{order} sent, but not acknowledged: {event.problem}"
+
+
+@_single.register
+def _(event: OrderUnanswered, names: _Names) -> str:
+    order = names.order(event.message_control_id, event.accession_number)
+    return f"{order} sent; no acknowledgement is due, and none came"
+
+
+@_single.register
+def _(event: PatientChanged, names: _Names) -> str:
+    message = f"{names.order(event.message_control_id)} received: {event.message_type}"
+    if not event.orders:
+        return f"{message}; it changes no order"
+    return f"{message}; it changes order {', '.join(event.orders)}"
 
 
 @_single.register

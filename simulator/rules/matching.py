@@ -17,6 +17,8 @@ INCONSISTENT = "study.inconsistent"
 DUPLICATE = "accession.duplicate"
 ORDER_NOT_FOUND = "order.not-found"
 ORDER_CANCELLED = "order.cancelled"
+FORWARDED_BEFORE = "forwarded.before"
+"""The warning for a study that does not match any more, and of which something was sent on before."""
 
 # Every stable reason id, in the order in which reasons are reported.
 REASONS: tuple[str, ...] = (

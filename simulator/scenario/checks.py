@@ -38,6 +38,7 @@ from simulator.events import (
     InstanceStored,
     OrderAcknowledged,
     OrderFailed,
+    OrderUnanswered,
     PixelsPlanned,
     ReconcileAnswered,
     StoreAnswered,
@@ -164,16 +165,32 @@ class _Judge:
         return _finding("wire.echo.status", expected, observed, because)
 
     def _order(self, name: str, expected: OrderExpectation) -> Iterator[Finding]:
+        if expected.acknowledgements is not None:
+            yield self._acknowledgements(name, list(expected.acknowledgements))
         if expected.acknowledgement is None:
             return
         control_id = self._plan.orders[name]
-        answers = [e for e in self._history.of(OrderAcknowledged) if e.message_control_id == control_id]
+        answers = [
+            e for e in self._history.of(OrderAcknowledged) if e.message_control_id == control_id and e.code[:1] == "A"
+        ]
         lost = [e.problem for e in self._history.of(OrderFailed) if e.message_control_id == control_id]
         observed = answers[-1].code if answers else None
         because = f"{_called('order', name)} got no acknowledgement: {'; '.join(lost) or 'it was never sent'}"
         if answers:
             because = f"{_called('order', name)} was acknowledged {observed} {answers[-1].text}".strip()
         yield _finding(f"wire.orders.{name}.acknowledgement", expected.acknowledgement, observed, because)
+
+    def _acknowledgements(self, name: str, expected: list[str]) -> Finding:
+        """Compare everything that was answered to messages about an order; what is due and did not come is missing."""
+        about = {self._plan.orders[name], *(i for i, order in self._plan.messages.items() if order == name)}
+        kinds = (OrderAcknowledged, OrderUnanswered, OrderFailed)
+        told = [e for e in self._history.events if isinstance(e, kinds) and e.message_control_id in about]
+        answers = [e for e in told if not isinstance(e, OrderUnanswered)]
+        observed = [e.code if isinstance(e, OrderAcknowledged) else "missing" for e in answers]
+        because = f"messages about {_called('order', name)} were acknowledged {', '.join(observed) or 'not at all'}"
+        lost = [e.problem for e in told if isinstance(e, OrderFailed)]
+        because += f"; {'; '.join(lost)}" if lost else ""
+        return _finding(f"wire.orders.{name}.acknowledgements", expected, observed if told else None, because)
 
     def _answers(self, name: str, expected: AnswersExpectation) -> Iterator[Finding]:
         if expected.answers is None:

@@ -183,6 +183,10 @@ _NAMES_IN_A_STEP = {
     "forward.study": "study",
     "forward.to": "remote",
     "start_remote": "remote",
+    "change_order.order": "order",
+    "cancel_order": "order",
+    "update_patient.order": "order",
+    "merge_patient": "order",
 }
 
 
@@ -299,9 +303,20 @@ def _site_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Proble
             return
 
 
+def _unplaced(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
+    """Yield expectations of the acknowledgement of an order that is changed or cancelled but never sent itself."""
+    placed = {step.send_order for step in case.when if step.send_order}
+    about = {step.about for step in case.when}
+    for name, expected in case.then.wire.orders.items():
+        if expected.acknowledgement is not None and name in about - placed:
+            path = ("then", "wire", "orders", name, "acknowledgement")
+            advice = "acknowledgements is about every message that has to do with an order"
+            yield _problem(file, origins, path, f"no step sends order {name!r} itself", advice)
+
+
 def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies: set[str]) -> Iterator[Problem]:
     """Yield expectations of things that the story never does."""
-    sent = {step.send_order for step in case.when if step.send_order}
+    sent = {step.send_order or step.about for step in case.when if step.send_order or step.about}
     stored = {step.sends for step in case.when if step.sends}
     if case.then.wire.echo is not None and not any(step.echo for step in case.when):
         yield _problem(file, origins, ("then", "wire", "echo"), "no step asks for an echo, so no answer can be seen")
@@ -315,6 +330,7 @@ def _unseen(case: Case, origins: _Origins, file: Path, orders: set[str], studies
     if answers is not None and len(answers) != rulings:
         message = f"{len(answers)} answers are expected, and {rulings} steps reconcile"
         yield _problem(file, origins, ("then", "operator", "answers"), message)
+    yield from _unplaced(case, origins, file)
     for order in set(case.then.wire.orders) & orders - sent:
         yield _problem(file, origins, ("then", "wire", "orders", order), f"no step sends order {order!r}")
     asked = {step.associate.name for step in case.when if step.associate}

@@ -38,11 +38,25 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Acknowledge = Literal["AL", "NE", "ER", "SU"]
+Key = Literal["another-hkid", "another-name", "another-birth-date", "another-sex"]
+
+
+class Enhanced(Strict):
+    """HL7's enhanced acknowledgement mode: which acknowledgements are asked for (table 0155)."""
+
+    accept: Acknowledge = Field(default="AL", description="MSH-15: CA, CE or CR, that the message is in safe storage.")
+    application: Acknowledge = Field(default="AL", description="MSH-16: AA, AE or AR, what became of it.")
+
+
 class OrderSpec(Strict):
     """An order to make: the HL7 message that carries it, and for which modality."""
 
     message: Literal["ORM^O01", "OMI^O23", "ORU^R01"] = "ORM^O01"
     modality: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "CT"
+    enhanced: Enhanced | None = Field(
+        default=None, description="The enhanced acknowledgement mode, for every message about the order."
+    )
 
 
 class SeriesSpec(Strict):
@@ -209,6 +223,15 @@ class Forward(Strict):
         return self
 
 
+class Change(Strict):
+    """What is said of an order, or of its patient, after the order."""
+
+    order: Name
+    to: tuple[Key, ...] = Field(
+        default=(), description="Keys that are others now: those that a study of the order tells as lies of this name."
+    )
+
+
 class Step(Strict):
     """One thing to do; exactly one key."""
 
@@ -218,6 +241,12 @@ class Step(Strict):
     wait: Wait | None = None
     forward: Forward | None = Field(default=None, description="By hand, as `simulate forward` does.")
     start_remote: RemoteName | None = Field(default=None, description="A remote SCP that was down listens from now on.")
+    change_order: Change | None = Field(default=None, description="The order placer changes the order (ORC-1 XO).")
+    cancel_order: Name | None = Field(default=None, description="The order placer cancels the order (ORC-1 CA).")
+    update_patient: Change | None = Field(default=None, description="The patient's data are others now (ADT^A08).")
+    merge_patient: Name | None = Field(
+        default=None, description="The order's patient is merged into another HKID (ADT^A40)."
+    )
     restart: Literal["gateway"] | Ending | None = Field(
         default=None, description="The gateway is stopped cleanly, and started again on the same folder."
     )
@@ -238,6 +267,18 @@ class Step(Strict):
         return self
 
     @property
+    def about(self) -> str | None:
+        """The order that a message of this step is about, if it is one that comes after the order."""
+        change = self.change_order or self.update_patient
+        return change.order if change else self.cancel_order or self.merge_patient
+
+    @property
+    def to(self) -> tuple[str, ...]:
+        """The keys that are others after this step."""
+        change = self.change_order or self.update_patient
+        return change.to if change else ()
+
+    @property
     def ending(self) -> Ending | None:
         """How the gateway is ended in this step, if it is."""
         given = self.restart or self.kill
@@ -256,9 +297,14 @@ class EchoExpectation(Strict):
 
 
 class OrderExpectation(Strict):
-    """What the order placer sees: MSA-1 of the acknowledgement (AA, AE, AR)."""
+    """What the order placer sees: MSA-1 of acknowledgements (table 0008)."""
 
-    acknowledgement: Literal["AA", "AE", "AR"] | None = None
+    acknowledgement: Literal["AA", "AE", "AR"] | None = Field(
+        default=None, description="What the application made of the order itself."
+    )
+    acknowledgements: tuple[Literal["AA", "AE", "AR", "CA", "CE", "CR"], ...] | None = Field(
+        default=None, description="Every acknowledgement of every message about the order, in the order of coming."
+    )
 
 
 class AnswersExpectation(Strict):

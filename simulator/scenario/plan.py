@@ -8,30 +8,19 @@ from functools import partial
 
 from simulator.events import CasePlanned, PixelsPlanned
 from simulator.rules import sop_classes
-from simulator.scenario.model import Case, Commit, Scenario, SeriesSpec
+from simulator.scenario.messages import Asking, PlannedMessage, order_message, patient_data, patient_message
+from simulator.scenario.model import Case, Commit, OrderSpec, Scenario, SeriesSpec
 from simulator.site import Site, overridden
-from simulator.synthesis import character_sets, compression, orders, people, studies
+from simulator.synthesis import changes, character_sets, compression, orders, people, studies
 from simulator.synthesis.lies import LIES
 from simulator.synthesis.orders import Order
 from simulator.synthesis.studies import Study
 from simulator.synthesis.uids import uid
-from simulator.wire import data_set, hl7_messages, key_digests
+from simulator.wire import data_set, hl7_messages, hl7_patients
 from simulator.wire.association import Outgoing
 from simulator.wire.commitment import PUSH_MODEL_INSTANCE, REQUEST_ACTION, Reference, Request
-from simulator.wire.hl7_messages import OrderMessage
 
-ORDER_PLACER = "ORDERS|FACILITY"
 _UNSUPPORTED_CLASS = "1.2.840.10008.5.1.4.1.1.104.1"  # Encapsulated PDF Storage: of no site
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedOrder:
-    """One HL7 message, ready to send."""
-
-    accession_number: str
-    control_id: str
-    message: bytes
-    key_digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +76,18 @@ class PlannedCommitment:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A case, ready to run. `id` is `scenario` or `scenario[case]`."""
+    """A case, ready to run. `id` is `scenario` or `scenario[case]`.
+
+    `messages` holds what is said of an order or its patient after the order itself, by the number of the step.
+    """
 
     id: str
     seed: int
     case: Case
     site: Site
-    orders: Mapping[str, PlannedOrder]
+    orders: Mapping[str, PlannedMessage]
     studies: Mapping[str, PlannedStudy]
+    messages: Mapping[int, PlannedMessage]
 
     def commitment(self, number: int) -> PlannedCommitment:
         """Return what the step `number` (from 0) asks to hold safe."""
@@ -111,6 +104,9 @@ class Plan:
             instances={name: len(study) for name, study in self.studies.items()},
             orders={name: order.control_id for name, order in self.orders.items()},
             order_keys={name: order.key_digests for name, order in self.orders.items()},
+            messages={
+                message.control_id: self.case.when[number].about or "" for number, message in self.messages.items()
+            },
         )
 
 
@@ -162,43 +158,20 @@ def plan(scenario: Scenario, case: Case, seed: int, site: Site) -> Plan:
         seed=seed,
         case=case,
         site=here,
-        orders={name: order_message(made[name], case.given.orders[name].message) for name in case.given.orders},
+        orders={
+            name: order_message(made[name], spec.message, asking=_asking(spec, here))
+            for name, spec in case.given.orders.items()
+        },
         studies={
             name: _study(f"{seed}/{identity}/{spec.again or name}", case, name, made)
             for name, spec in case.given.studies.items()
         },
+        messages={
+            number: _message(f"{seed}/{identity}", case, number, made, here)
+            for number, step in enumerate(case.when)
+            if step.about is not None
+        },
     )
-
-
-def order_message(order: Order, message_type: str) -> PlannedOrder:
-    """Return the HL7 message that carries a synthetic order."""
-    control_id = f"M{order.placer_order_number}"
-    message = OrderMessage(
-        message_type=message_type,
-        version=hl7_messages.VERSIONS[message_type],
-        control_id=control_id,
-        sender=ORDER_PLACER,
-        order_control="NW",
-        accession_number=order.accession_number,
-        placer_order_number=order.placer_order_number,
-        filler_order_number=order.filler_order_number,
-        requested_procedure_id=order.requested_procedure_id,
-        study_instance_uid=order.study_instance_uid,
-        modality=order.modality,
-        patient_id=order.person.hkid,
-        patient_name=order.person.name,
-        patient_birth_date=order.person.birth_date,
-        patient_sex=order.person.sex,
-    )
-    keys = {
-        "accession": order.accession_number,
-        "hkid": order.person.hkid,
-        "name": order.person.name,
-        "birth-date": order.person.birth_date,
-        "sex": order.person.sex,
-    }
-    raw = hl7_messages.build_order(message, order.ordered_at)
-    return PlannedOrder(order.accession_number, control_id, raw, key_digests.of_texts(keys))
 
 
 def _commitment(plan: Plan, number: int, step: Commit) -> PlannedCommitment:
@@ -228,6 +201,30 @@ def _commitment(plan: Plan, number: int, step: Commit) -> PlannedCommitment:
 def _order(seed: str, case: Case, name: str, site: Site) -> Order:
     modality = case.given.orders[name].modality
     return orders.order(seed, people.person(seed), modality=modality, rules=site.accession_rules())
+
+
+def _asking(spec: OrderSpec, site: Site, number: int = 0) -> Asking:
+    asked = (spec.enhanced.accept, spec.enhanced.application) if spec.enhanced else ("", "")
+    return Asking(number, *asked, site.hl7.accession_location)
+
+
+def _message(seed: str, case: Case, number: int, made: Mapping[str, Order], site: Site) -> PlannedMessage:
+    """Return what a step says of an order or its patient; other keys are those that the order's study tells."""
+    step = case.when[number]
+    name = step.about or ""
+    spec, order = case.given.orders[name], made[name]
+    study = next((study for study, each in case.given.studies.items() if each.order == name), name)
+    to = step.to if step.merge_patient is None else ("another-hkid",)
+    after = changes.changed(f"{seed}/{study}", order, to)
+    asking = _asking(spec, site, number)
+    if step.change_order is not None:
+        return order_message(after, spec.message, "XO", asking)
+    if step.cancel_order is not None:
+        return order_message(order, spec.message, "CA", asking)
+    prior = order.person.hkid if after.person.hkid != order.person.hkid else ""
+    message_type = hl7_patients.UPDATE if step.update_patient is not None else hl7_patients.MERGE
+    patient = patient_data(after.person, prior)
+    return patient_message(after, message_type, patient, hl7_messages.VERSIONS[spec.message], asking)
 
 
 def _study(seed: str, case: Case, name: str, made: Mapping[str, Order]) -> PlannedStudy:

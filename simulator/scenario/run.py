@@ -47,6 +47,7 @@ from simulator.scenario import audit_trail, gateway_process
 from simulator.scenario.checks import Finding, Verdict, check, worst
 from simulator.scenario.gateway_process import GatewayProcess
 from simulator.scenario.history import History, Recorder
+from simulator.scenario.messages import PlannedMessage
 from simulator.scenario.model import (
     ArrivalExpectation,
     AssociateSpec,
@@ -243,11 +244,13 @@ class _Stage:
         if self._must_not_happen():
             self._recorder.watch_quietly(WATCH, self._has_happened)
 
-    def _do(self, number: int, step: Step) -> None:
+    def _do(self, number: int, step: Step) -> None:  # noqa: C901 - a step is one of these
         if step.echo is not None:
             self._modality().echo()
         elif step.send_order is not None:
-            self._send_order(step.send_order)
+            self._send_message(self._plan.orders[step.send_order])
+        elif step.about is not None:
+            self._send_message(self._plan.messages[number])
         elif step.store is not None:
             study = self._plan.studies[step.store]
             self._modality().store(study, study.pairs, study.study_instance_uid)
@@ -346,11 +349,11 @@ class _Stage:
             association=asked.name if asked else "",
         )
 
-    def _send_order(self, name: str) -> None:
+    def _send_message(self, planned: PlannedMessage) -> None:
         assert self._started is not None
-        order = self._plan.orders[name]
-        placer = OrderPlacer(_LOOPBACK, self._started.hl7_port, self._recorder.observe)
-        placer.send(order.message, order.accession_number, order.control_id)
+        observe = self._recorder.observe
+        placer = OrderPlacer(_LOOPBACK, self._started.hl7_port, observe, time_out=self._patience)
+        placer.send(planned.message, planned.accession_number, planned.control_id)
 
     def _reconcile(self, ruling: Reconcile) -> None:
         assert self._started is not None

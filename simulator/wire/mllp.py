@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hl7.mllp import (
@@ -23,17 +23,18 @@ LIMIT = 4 * 1024 * 1024
 _END = END_BLOCK + CARRIAGE_RETURN
 _PIECE = 65536
 _GARBAGE_SECONDS = 2.0  # for the rest of what is no block: nobody gains by more of it
-MessageService = Callable[[bytes], bytes]
+MessageService = Callable[[bytes], Sequence[bytes]]
 
 _LOG = logging.getLogger(__name__)
 
 
 class MllpListener:
-    """Listens for HL7 messages on the running event loop and answers each with what `on_message` returns.
+    """Listens for HL7 messages on the running event loop and answers each with the blocks that `on_message` returns.
 
-    `on_message` gets the bytes between the block characters; it runs in a worker thread. Bytes that are not
-    an MLLP block (larger than 4 MiB, not whole within `time_out` seconds, or without the start character) go to
-    `on_garbage`, `tell` hears of them, and the connection ends. Between blocks a sender may take all the time it wants.
+    All of them go back on the connection on which the message came, in their order. `on_message` gets the bytes
+    between the block characters; it runs in a worker thread. Bytes that are not an MLLP block (larger than 4 MiB, not
+    whole within `time_out` seconds, or without the start character) go to `on_garbage`, `tell` hears of them, and the
+    connection ends. Between blocks a sender may take all the time it wants.
     """
 
     def __init__(
@@ -106,7 +107,8 @@ class MllpListener:
                 await self._told(Incident(peer, problem, f"{words} ({hexadecimal(block)})", "hang-up"))
                 return
             message = block.removeprefix(START_BLOCK).removesuffix(_END)
-            writer.writeblock(await asyncio.to_thread(self._on_message, message))
+            for answer in await asyncio.to_thread(self._on_message, message):
+                writer.writeblock(answer)
             async with asyncio.timeout(self._time_out):
                 await writer.drain()
 
@@ -184,10 +186,30 @@ def exchange(host: str, port: int, message: bytes, time_out: float = 30.0) -> by
 
     Raises `PeerUnreachable`, `PeerAborted` (closed without an answer) or `PeerSilent`.
     """
-    return asyncio.run(_exchange(host, port, message, time_out))
+    answers: list[bytes] = []
+
+    def take(answer: bytes) -> float:
+        answers.append(answer)
+        return 0.0
+
+    converse(host, port, message, take, time_out, time_out)
+    return answers[0]
 
 
-async def _exchange(host: str, port: int, message: bytes, time_out: float) -> bytes:
+def converse(
+    host: str, port: int, message: bytes, take: Callable[[bytes], float], wait: float, time_out: float = 30.0
+) -> None:
+    """Send one message and give `take` each block that comes back; it returns how long to wait for another.
+
+    `wait` is how long to wait for the first. All are seconds, and 0 ends the conversation. Raises `PeerUnreachable`,
+    `PeerAborted` (closed while a block was waited for) or `PeerSilent`.
+    """
+    asyncio.run(_converse(host, port, message, take, wait, time_out))
+
+
+async def _converse(
+    host: str, port: int, message: bytes, take: Callable[[bytes], float], wait: float, time_out: float
+) -> None:
     try:
         reader, writer = await asyncio.wait_for(open_hl7_connection(host, port, limit=LIMIT), time_out)
     except (OSError, TimeoutError) as error:
@@ -196,9 +218,15 @@ async def _exchange(host: str, port: int, message: bytes, time_out: float) -> by
         async with asyncio.timeout(time_out):
             writer.writeblock(message)
             await writer.drain()
-            return bytes(await reader.readblock())
+        while wait > 0:
+            async with asyncio.timeout(wait):
+                block = bytes(await reader.readblock())
+            wait = take(block)
+        writer.close()
+        async with asyncio.timeout(time_out):
+            await writer.wait_closed()  # what nobody answers must still be sent whole
     except TimeoutError as error:
-        raise PeerSilent(f"{host}:{port} sent no acknowledgement within {time_out:g} s") from error
+        raise PeerSilent(f"{host}:{port} sent no acknowledgement within {wait or time_out:g} s") from error
     except (ConnectionError, asyncio.IncompleteReadError) as error:
         raise PeerAborted(f"{host}:{port} closed the connection without a whole acknowledgement") from error
     except (InvalidBlockError, ValueError) as error:

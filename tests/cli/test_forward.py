@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from simulator.scenario.plan import order_message
+from simulator.scenario.messages import order_message
 from tests import processes
 from tests.processes import simulate
 from tests.synthesis import made

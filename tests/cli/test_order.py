@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from simulator.scenario.plan import order_message
+from simulator.scenario.messages import order_message
 from tests import processes
 from tests.processes import RunningGateway, simulate
 from tests.synthesis import made
@@ -65,7 +65,7 @@ def test_an_order_that_the_gateway_refuses_is_1_and_kept_aside(gateway: RunningG
     assert [why["code"] for raw, why in kept_aside(gateway).items() if b"TOO-SHORT" in raw] == ["AE"]
 
 
-@pytest.mark.parametrize("content", [b"good morning\n", b"", b"MSH|^~\\&|A|B|C|D|20240101||ADT^A08|1|P|2.3.1\r"])
+@pytest.mark.parametrize("content", [b"good morning\n", b"", b"MSH|^~\\&|A|B|C|D|20240101||ADT^A01|1|P|2.3.1\r"])
 def test_a_file_that_is_no_order_is_1_and_kept_aside(content: bytes, gateway: RunningGateway, tmp_path: Path) -> None:
     (tmp_path / "message.hl7").write_bytes(content)
     done = simulate("order", "--to", gateway.hl7, "--file", "message.hl7", folder=tmp_path)
@@ -83,3 +83,58 @@ def test_a_message_from_an_editor_is_one(line_end: str, gateway: RunningGateway,
     done = simulate("order", "--to", gateway.hl7, "--file", "order.hl7", folder=tmp_path)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "acknowledged AA")
     assert order.accession_number in orders(gateway)
+
+
+def placed(gateway: RunningGateway, folder: Path, *options: str) -> tuple[int, list[str]]:
+    """Return the exit code and what was acknowledged."""
+    done = simulate("order", "--to", gateway.hl7, *options, folder=folder)
+    assert done.stderr == ""
+    return done.returncode, [line for line in done.stdout.splitlines() if line[3:4] != "|"]
+
+
+def test_an_order_is_changed_cancelled_and_ordered_again(gateway: RunningGateway, tmp_path: Path) -> None:
+    number = ("--accession", "SYNCT2400000777A", "--hkid", "A1234563")
+    assert placed(gateway, tmp_path, *number) == (0, ["acknowledged AA"])
+    assert placed(gateway, tmp_path, "--change", *number, "--sex", "F") == (0, ["acknowledged AA"])
+    assert placed(gateway, tmp_path, "--cancel", *number, "--enhanced") == (0, ["acknowledged CA", "acknowledged AA"])
+    listed = {o["accession_number"]: o["cancelled"] for o in httpx.get(f"{gateway.http_url}/orders").json()["orders"]}
+    assert listed["SYNCT2400000777A"] is True
+    code, [last] = placed(gateway, tmp_path, "--change", *number)
+    assert code == 1
+    assert last == "acknowledged AE order SYNCT2400000777A is cancelled; only a new order (NW) brings it back"
+    assert placed(gateway, tmp_path, *number) == (0, ["acknowledged AA"])
+
+
+def test_a_patient_is_updated_and_merged(gateway: RunningGateway, tmp_path: Path) -> None:
+    number = "SYNCT2400000778A"
+    placed(gateway, tmp_path, "--accession", number, "--hkid", "TP1490258")
+    assert placed(gateway, tmp_path, "--update-patient", "--hkid", "TP149025(8)", "--sex", "F")[0] == 0
+    assert placed(gateway, tmp_path, "--merge-from", "TP1490258", "--hkid", "D2887542", "--enhanced")[1] == [
+        "acknowledged CA",
+        "acknowledged AA",
+    ]
+    told = httpx.get(f"{gateway.http_url}/events").json()
+    changes = [(e["message_type"], e["orders"]) for e in told if e["event"] == "PatientChanged"]
+    assert changes == [("ADT^A08", [number]), ("ADT^A40", [number])]
+
+
+def test_what_is_not_given_of_a_patient_is_not_said(tmp_path: Path) -> None:
+    to = ("--to", f"127.0.0.1:{processes.free_port()}")
+    done = simulate("order", *to, "--update-patient", "--hkid", "A1234563", "--name", "CHAN^TAI MAN", folder=tmp_path)
+    [pid] = [line for line in done.stdout.splitlines() if line.startswith("PID")]
+    assert pid == "PID|1||A1234563||CHAN^TAI MAN"
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--change", "--cancel"), "--change and --cancel do not go together"),
+        (("--update-patient", "--merge-from", "A1234563"), "--update-patient and --merge-from do not go together"),
+        (("--update-patient", "--sex", "F"), "--update-patient and --merge-from need --hkid"),
+        (("--accession-location", "OBR-4"), "'OBR-4' is not one of"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_2(options: tuple[str, ...], problem: str, tmp_path: Path) -> None:
+    done = simulate("order", "--to", "127.0.0.1:1", *options, folder=tmp_path)
+    assert done.returncode == 2
+    assert problem in done.stderr

@@ -18,10 +18,11 @@ from simulator.gateway.store import Store
 from simulator.site import Site
 from simulator.synthesis.orders import Order
 from simulator.synthesis.studies import Instance, Study
-from simulator.wire import hl7_messages, mllp
+from simulator.wire import hl7_acknowledgements, hl7_messages, mllp
 from simulator.wire.acceptor import Acceptor
 from simulator.wire.association import Address, Association, Context, Outgoing, Response, StoreRequest
-from simulator.wire.hl7_messages import Acknowledgement, OrderMessage
+from simulator.wire.hl7_acknowledgements import Acknowledgement
+from simulator.wire.hl7_messages import Envelope, OrderMessage
 from tests.synthesis.made import EXPLICIT
 from tests.wire.sockets import HOST, PATIENCE
 
@@ -58,7 +59,7 @@ def a_message(order: Order, message_type: str = "ORM^O01", **changes: str) -> by
         "patient_birth_date": order.person.birth_date,
         "patient_sex": order.person.sex,
     }
-    return hl7_messages.build_order(OrderMessage(**fields | changes), SENT_AT)
+    return hl7_messages.build_order(OrderMessage(**fields | changes), Envelope(SENT_AT))
 
 
 def outgoing(instance: Instance) -> Outgoing:
@@ -179,7 +180,7 @@ class Running:
 
     def order(self, message: bytes) -> Acknowledgement:
         """Send an HL7 message."""
-        return hl7_messages.read_acknowledgement(mllp.exchange(HOST, self.ready.hl7_port, message))
+        return hl7_acknowledgements.read_acknowledgement(mllp.exchange(HOST, self.ready.hl7_port, message))
 
     def await_event(self, name: str, after: int = 0, **fields: object) -> dict[str, Any]:
         """Return the first event of this class with these fields, behind number `after`."""

@@ -128,6 +128,20 @@ def test_orders_tell_nothing_of_the_patient(own: Running) -> None:
     assert ORDER.person.hkid not in answer.text
 
 
+def test_an_order_tells_its_history(own: Running) -> None:
+    order = an_order("other")
+    for control in ("NW", "XO", "CA"):
+        own.order(a_message(order, order_control=control, control_id=f"{control}1"))
+    answer = get(own, f"/orders/{order.accession_number}")
+    found = answer.json()
+    assert (found["accession_number"], found["cancelled"]) == (order.accession_number, True)
+    told = [(m["message_type"], m["order_control"], m["message_control_id"]) for m in found["messages"]]
+    assert told == [("ORM^O01", "NW", "NW1"), ("ORM^O01", "XO", "XO1"), ("ORM^O01", "CA", "CA1")]
+    assert order.person.hkid not in answer.text
+    missing = get(own, "/orders/NOTHING")
+    assert (missing.status_code, missing.json()) == (404, {"error": "no order NOTHING"})
+
+
 def test_events(filled: Running) -> None:
     found = get(filled, "/events").json()
     assert [event["sequence"] for event in found] == list(range(1, len(found) + 1))

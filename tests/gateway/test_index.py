@@ -12,6 +12,7 @@ import pytest
 from simulator.errors import StartError
 from simulator.events import InstanceForwarded, InstanceStored, OrderReceived, StudyChanged
 from simulator.gateway.index import Index, InstanceRow, StudyRow
+from simulator.gateway.order_book import OrderBook, OrderMessageRow
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys, StudyKeys
 from tests.wire.sockets import PATIENCE
@@ -108,7 +109,7 @@ def test_the_keys_of_a_study_are_distinct_and_those_of_the_first_instance_come_f
 def test_an_order_is_replaced_by_the_next_under_its_number(index: Index) -> None:
     other = replace(ORDER, accession_number="OTHER")
     for order in (ORDER, other, replace(ORDER, cancelled=True)):
-        index.put_order(order, "MSH|", ordered())
+        OrderBook(index).put([order], OrderMessageRow("MSH|"), ordered())
     assert index.order(ORDER.accession_number) == replace(ORDER, cancelled=True)
     assert index.order("NONE") is None
     assert index.orders() == (replace(ORDER, cancelled=True), other)
@@ -140,7 +141,7 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
     file = tmp_path / "index.sqlite"
     index = Index(file)
     add(index, a_row(1))
-    index.put_order(ORDER, "MSH|", ordered())
+    OrderBook(index).put([ORDER], OrderMessageRow("MSH|"), ordered())
     index.add_delivery(a_row(1).sop_instance_uid, "REMOTE", "0000", forwarded(a_row(1)))
     before = (index.events(), index.studies(), index.orders(), index.instances("1.2"))
     index.close()

@@ -15,6 +15,7 @@ from pydicom import Dataset, dcmread
 from simulator.events import OrderReceived, StudyChanged
 from simulator.gateway import header, pipeline
 from simulator.gateway.index import Index, StudyRow
+from simulator.gateway.order_book import OrderBook, OrderMessageRow
 from simulator.gateway.steps import Inspected, Matched, Received, Refused, Unmatched, Verdict
 from simulator.gateway.store import Store
 from simulator.rules.identity import MajorKeys
@@ -55,7 +56,7 @@ def put_order(index: Index, order: OrderKeys) -> None:
     event = OrderReceived(
         observer="gateway", accession_number="", message_control_id="", message_type="", order_control=""
     )
-    index.put_order(order, "", event)
+    OrderBook(index).put([order], OrderMessageRow(""), event)
 
 
 def changed(instance: Instance, change: dict[str, str | None]) -> bytes:

@@ -14,7 +14,7 @@ import pytest
 from simulator.errors import PeerError
 from simulator.gateway.index import Index
 from simulator.gateway.store import Store
-from simulator.wire import data_set, hl7_messages, mllp, part10
+from simulator.wire import data_set, hl7_acknowledgements, mllp, part10
 from simulator.wire.association import Address, Association, Outgoing
 from tests.gateway.made import a_message, contexts_of, outgoing
 from tests.processes import DEADLINE, SIMULATE, RunningGateway, end, gateway, run
@@ -33,7 +33,7 @@ def association(running: RunningGateway) -> Association:
 
 def place_order(running: RunningGateway, message: bytes) -> str:
     answer = mllp.exchange(HOST, running.hl7_port, message)
-    return hl7_messages.read_acknowledgement(answer).code
+    return hl7_acknowledgements.read_acknowledgement(answer).code
 
 
 def kill(running: RunningGateway) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pydicom import dcmread
 
 from simulator.rules.sop_classes import by_name
-from simulator.scenario.plan import order_message
+from simulator.scenario.messages import order_message
 from simulator.synthesis.studies import Study
 from tests import processes
 from tests.interop import dcmtk

@@ -8,7 +8,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import ImplicitVRLittleEndian
 
-from simulator.scenario.plan import order_message
+from simulator.scenario.messages import order_message
 from tests import processes
 from tests.interop import dcmtk
 from tests.processes import simulate

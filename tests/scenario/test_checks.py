@@ -24,7 +24,9 @@ from simulator.events import (
     GatewayStopped,
     HarnessFailed,
     InstanceReceived,
+    OrderAcknowledged,
     OrderFailed,
+    OrderUnanswered,
     PixelsPlanned,
     StoreAnswered,
     StoreFailed,
@@ -36,7 +38,12 @@ from simulator.scenario.history import History
 from simulator.scenario.model import Case
 
 PLANNED = CasePlanned(
-    observer="runner", seed=1, studies={"study": "1.2"}, instances={"study": 2}, orders={"order": "M1"}
+    observer="runner",
+    seed=1,
+    studies={"study": "1.2"},
+    instances={"study": 2},
+    orders={"order": "M1"},
+    messages={"M1-2": "order"},
 )
 STARTED = GatewayStarted(
     observer="runner", pid=1, ae_title="GW", dicom_port=1, hl7_port=2, http_url="http://127.0.0.1:3"
@@ -170,6 +177,47 @@ def test_an_order_without_an_acknowledgement_fails_with_the_reason() -> None:
     finding = judged(expected, failed)["wire.orders.order.acknowledgement"]
     assert (finding.verdict, finding.observed) == ("fail", None)
     assert finding.because.endswith("closed")
+
+
+def acknowledged(code: str, control_id: str = "M1") -> OrderAcknowledged:
+    return OrderAcknowledged(
+        observer="order-placer", accession_number="A", message_control_id=control_id, code=code, text=""
+    )
+
+
+FAILED = OrderFailed(observer="order-placer", accession_number="A", message_control_id="M1-2", problem="silence")
+UNANSWERED = OrderUnanswered(observer="order-placer", accession_number="A", message_control_id="M1")
+
+
+@pytest.mark.parametrize(
+    ("expected", "told", "verdict", "observed"),
+    [
+        (["AA"], [acknowledged("AA")], "pass", ["AA"]),
+        (["CA", "AA"], [acknowledged("CA"), acknowledged("AA")], "pass", ["CA", "AA"]),
+        (["CA", "AA"], [acknowledged("AA"), acknowledged("CA")], "fail", ["AA", "CA"]),
+        (["AA", "AE"], [acknowledged("AA"), acknowledged("AE", "M1-2")], "pass", ["AA", "AE"]),
+        (["AA", "CA"], [acknowledged("AA"), acknowledged("CA", "M1-2"), FAILED], "fail", ["AA", "CA", "missing"]),
+        (["AA"], [acknowledged("AA"), acknowledged("AR", "of another order")], "pass", ["AA"]),
+        ([], [UNANSWERED], "pass", []),
+        ([], [], "fail", None),  # it was never sent
+        ([], [FAILED], "fail", ["missing"]),
+        (["AA"], [UNANSWERED], "fail", []),
+    ],
+)
+def test_every_acknowledgement_about_an_order_counts(
+    expected: list[str], told: list[Event], verdict: str, observed: list[str] | None
+) -> None:
+    findings = judged({"wire": {"orders": {"order": {"acknowledgements": expected}}}}, *told)
+    finding = findings["wire.orders.order.acknowledgements"]
+    assert (finding.verdict, finding.observed) == (verdict, observed)
+
+
+def test_a_commit_acknowledgement_is_not_what_became_of_the_order() -> None:
+    expected = {"wire": {"orders": {"order": {"acknowledgement": "AA"}}}}
+    where = "wire.orders.order.acknowledgement"
+    assert judged(expected, acknowledged("CA"))[where].observed is None
+    assert judged(expected, acknowledged("AA"), acknowledged("CA"))[where].verdict == "pass"
+    assert judged(expected, acknowledged("AA"), acknowledged("AE", "M1-2"))[where].verdict == "pass"
 
 
 @pytest.mark.parametrize(

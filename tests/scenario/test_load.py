@@ -143,6 +143,23 @@ def test_a_good_story_loads(tmp_path: Path) -> None:
             "story.yaml:12:24: no step asks for commitment of study 'study'",
         ),
         ("  - store: study\n", "", "story.yaml:13:7: no step stores study 'study'"),
+        ("- send_order: order", "- cancel_order: ordre", "story.yaml:9:5: no order 'ordre' (did you mean 'order'?)"),
+        ("- send_order: order", "- merge_patient: nobody", "story.yaml:9:5: no order 'nobody' (known: order)"),
+        (
+            "- send_order: order",
+            "- change_order: {order: ordre}",
+            "story.yaml:9:20: no order 'ordre' (did you mean 'order'?)",
+        ),
+        (
+            "- send_order: order",
+            "- update_patient: {order: order, to: [another-nam]}",
+            "story.yaml:9:41: when.0.update_patient.to.0: input should be 'another-hkid', 'another-name'",
+        ),
+        (
+            "{order: {}}",
+            "{order: {enhanced: {accept: YES}}}",
+            "story.yaml:6:31: given.orders.order.enhanced.accept: input should be 'AL', 'NE', 'ER' or 'SU'",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -224,6 +241,16 @@ def test_a_list_is_not_called_too_short_for_what_is_wrong_in_it(tmp_path: Path) 
 def test_a_story_that_expects_nothing_does_not_load(tmp_path: Path, then: str) -> None:
     found = problems(tmp_path, GOOD[: GOOD.index("then:")] + then)
     assert found == ["story.yaml:11:1: nothing is expected: a scenario without a check proves nothing"]
+
+
+def test_an_acknowledgement_of_an_order_that_is_only_cancelled_does_not_load(tmp_path: Path) -> None:
+    text = GOOD.replace("send_order", "cancel_order") + "  wire: {orders: {order: {acknowledgement: AA}}}\n"
+    [found] = problems(tmp_path, text)
+    assert found.startswith("story.yaml:15:27: no step sends order 'order' itself (acknowledgements is about every")
+    every = text.replace("acknowledgement: AA", "acknowledgements: [AA]")
+    file = tmp_path / "story.yaml"
+    file.write_text(every, encoding="utf-8")
+    assert load.load(file).cases[0].then.wire.orders["order"].acknowledgements == ("AA",)
 
 
 def test_an_expectation_of_an_echo_that_nobody_sends_does_not_load(tmp_path: Path) -> None:

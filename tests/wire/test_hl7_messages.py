@@ -8,8 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simulator.errors import Hl7ParseError
-from simulator.wire import hl7_messages
-from simulator.wire.hl7_messages import Header, OrderMessage
+from simulator.wire import hl7_acknowledgements, hl7_messages, hl7_segments
+from simulator.wire.hl7_acknowledgements import Fault
+from simulator.wire.hl7_messages import Envelope, OrderMessage
+from simulator.wire.hl7_segments import Header
 from tests.wire.made import steady
 
 SENT_AT = "20240102030405"
@@ -71,7 +73,7 @@ def orders(draw: st.DrawFn) -> OrderMessage:
             "patient_name": draw(names),
             "patient_birth_date": draw(_dates),
         }
-        | ({"order_control": "NW", "study_instance_uid": ""} if report else {})
+        | ({"order_control": "NW", "order_status": "", "study_instance_uid": ""} if report else {})
     )
 
 
@@ -83,7 +85,7 @@ def orders(draw: st.DrawFn) -> OrderMessage:
 @example(replace(ORDER, patient_name="陳^大文", patient_id="&~^|\\"))
 @steady
 def test_an_order_is_read_back_whatever_stands_in_it(order: OrderMessage) -> None:
-    assert hl7_messages.read_order(hl7_messages.build_order(order, SENT_AT)) == order
+    assert hl7_messages.read_order(hl7_messages.build_order(order, Envelope(SENT_AT))) == order
 
 
 @given(orders())
@@ -94,7 +96,7 @@ def test_a_message_has_the_segments_of_its_type_and_no_other(order: OrderMessage
         "OMI^O23": ["MSH", "PID", "ORC", "OBR", "IPC"],
         "ORU^R01": ["MSH", "PID", "OBR", "OBX"],
     }
-    raw = hl7_messages.build_order(order, SENT_AT)
+    raw = hl7_messages.build_order(order, Envelope(SENT_AT))
     assert raw.endswith(b"\r")
     assert [line[:3].decode() for line in raw.split(b"\r")[:-1]] == segments[order.message_type]
 
@@ -102,7 +104,7 @@ def test_a_message_has_the_segments_of_its_type_and_no_other(order: OrderMessage
 @pytest.mark.parametrize("message_type", TYPES)
 def test_every_key_stands_where_the_framework_wants_it(message_type: str) -> None:
     order = replace(ORDER, message_type=message_type, version=hl7_messages.VERSIONS[message_type])
-    lines = hl7_messages.build_order(order, SENT_AT).decode().split("\r")[:-1]
+    lines = hl7_messages.build_order(order, Envelope(SENT_AT)).decode().split("\r")[:-1]
     of = {line[:3]: line.split("|") for line in lines}
     assert of["MSH"][8] == message_type
     assert of["MSH"][11] == order.version
@@ -293,7 +295,7 @@ def test_another_message_type_is_no_order(message_type: str) -> None:
     ],
 )
 def test_what_is_no_message_is_refused(raw: bytes) -> None:
-    for read in (hl7_messages.read_header, hl7_messages.read_order, hl7_messages.read_acknowledgement):
+    for read in (hl7_segments.read_header, hl7_messages.read_order, hl7_acknowledgements.read_acknowledgement):
         with pytest.raises(Hl7ParseError):
             read(raw)
 
@@ -315,13 +317,13 @@ _pieces = st.lists(
 @steady
 def test_garbage_is_refused_and_nothing_else(head: bytes, tail: bytes) -> None:
     refusals = []
-    for read in (hl7_messages.read_header, hl7_messages.read_order, hl7_messages.read_acknowledgement):
+    for read in (hl7_segments.read_header, hl7_messages.read_order, hl7_acknowledgements.read_acknowledgement):
         with suppress(Hl7ParseError):
             read(head + tail)
             continue
         refusals.append(read)
     # What has no header has nothing else either.
-    assert hl7_messages.read_header not in refusals or len(refusals) == 3
+    assert hl7_segments.read_header not in refusals or len(refusals) == 3
 
 
 # --- acknowledgements --------------------------------------------------------------------------------
@@ -342,15 +344,15 @@ headers = st.builds(
 @given(headers, st.sampled_from(("AE", "AR")), texts.filter(bool))
 @steady
 def test_an_acknowledgement_is_read_back(header: Header, code: str, text: str) -> None:
-    raw = hl7_messages.build_acknowledgement(header, code, text, "ACK1", SENT_AT)
-    answer = hl7_messages.read_acknowledgement(raw)
+    raw = hl7_acknowledgements.build_acknowledgement(header, code, Fault(text), "ACK1", SENT_AT)
+    answer = hl7_acknowledgements.read_acknowledgement(raw)
     assert (answer.code, answer.control_id, answer.text) == (code, header.control_id, text)
 
 
 @given(headers)
 @steady
 def test_an_acknowledgement_goes_back_the_way_the_message_came(header: Header) -> None:
-    back = hl7_messages.read_header(hl7_messages.build_acknowledgement(header, "AA", "", "ACK1", SENT_AT))
+    back = hl7_segments.read_header(hl7_acknowledgements.build_acknowledgement(header, "AA", None, "ACK1", SENT_AT))
     assert (back.sending_application, back.sending_facility) == (
         header.receiving_application,
         header.receiving_facility,
@@ -365,36 +367,84 @@ def test_an_acknowledgement_goes_back_the_way_the_message_came(header: Header) -
 
 
 def test_the_acknowledgement_of_what_had_no_header() -> None:
-    raw = hl7_messages.build_acknowledgement(None, "AR", "not HL7", "ACK1", SENT_AT)
-    assert hl7_messages.read_acknowledgement(raw) == hl7_messages.Acknowledgement("AR", "", "not HL7")
+    raw = hl7_acknowledgements.build_acknowledgement(None, "AR", Fault("not HL7"), "ACK1", SENT_AT)
+    assert hl7_acknowledgements.read_acknowledgement(raw) == hl7_acknowledgements.Acknowledgement("AR", "", "not HL7")
     assert [line[:3] for line in raw.split(b"\r")[:-1]] == [b"MSH", b"MSA", b"ERR"]
 
 
 def test_a_success_has_no_error_segment() -> None:
-    raw = hl7_messages.build_acknowledgement(None, "AA", "", "ACK1", SENT_AT)
+    raw = hl7_acknowledgements.build_acknowledgement(None, "AA", None, "ACK1", SENT_AT)
     assert [line[:3] for line in raw.split(b"\r")[:-1]] == [b"MSH", b"MSA"]
 
 
 def test_the_text_of_an_acknowledgement_may_stand_in_err() -> None:
     head = MESSAGE[0].replace("ORM^O01", "ACK")
     later = joined(head, "MSA|AE|MSG1", "ERR||PID^1^3|101^Required field missing|E||||PID-3 is empty")
-    assert hl7_messages.read_acknowledgement(later).text == "PID-3 is empty"
+    assert hl7_acknowledgements.read_acknowledgement(later).text == "PID-3 is empty"
     earlier = joined(head, "MSA|AE|MSG1", "ERR|PID^1^3")
-    assert hl7_messages.read_acknowledgement(earlier).text == "PID"
+    assert hl7_acknowledgements.read_acknowledgement(earlier).text == "PID"
 
 
 def test_an_order_is_no_acknowledgement() -> None:
     with pytest.raises(Hl7ParseError, match="segment MSA is missing"):
-        hl7_messages.read_acknowledgement(joined(*MESSAGE))
+        hl7_acknowledgements.read_acknowledgement(joined(*MESSAGE))
 
 
 @pytest.mark.parametrize("message_type", list(hl7_messages.VERSIONS))
 def test_a_message_about_two_orders_is_refused_and_not_half_read(message_type: str) -> None:
     one = replace(ORDER, message_type=message_type, version=hl7_messages.VERSIONS[message_type])
-    first = hl7_messages.build_order(one, SENT_AT)
-    second = hl7_messages.build_order(replace(one, accession_number="SYNCT2500000102H"), SENT_AT)
+    first = hl7_messages.build_order(one, Envelope(SENT_AT))
+    second = hl7_messages.build_order(replace(one, accession_number="SYNCT2500000102H"), Envelope(SENT_AT))
     order_of_second = second[second.index(b"OBR" if message_type == "ORU^R01" else b"ORC") :]
     with pytest.raises(Hl7ParseError, match="more than one order"):
         hl7_messages.read_order(first + order_of_second)
     with pytest.raises(Hl7ParseError, match="more than one message"):
-        hl7_messages.read_header(first + second)
+        hl7_segments.read_header(first + second)
+
+
+# --- where the accession number stands ---------------------------------------------------------------
+
+LOCATIONS = [
+    (message_type, location)
+    for message_type in TYPES
+    for location in hl7_messages.ACCESSION_LOCATIONS
+    if (location != "IPC-1" or message_type == "OMI^O23") and (location[:3] != "ORC" or message_type != "ORU^R01")
+]
+
+
+@pytest.mark.parametrize(("message_type", "location"), LOCATIONS)
+def test_an_accession_number_is_read_where_the_site_puts_it(message_type: str, location: str) -> None:
+    order = replace(ORDER, message_type=message_type, version=hl7_messages.VERSIONS[message_type])
+    raw = hl7_messages.build_order(order, Envelope(SENT_AT), location)
+    assert hl7_messages.read_order(raw, location).accession_number == ORDER.accession_number
+    [segment] = [line for line in raw.decode().split("\r") if line.startswith(location[:3])]
+    assert segment.split("|")[int(location.partition("-")[2])] == ORDER.accession_number
+
+
+@pytest.mark.parametrize("message_type", TYPES)
+def test_the_usual_place_depends_on_the_message_type(message_type: str) -> None:
+    order = replace(ORDER, message_type=message_type, version=hl7_messages.VERSIONS[message_type])
+    usual = "IPC-1" if message_type == "OMI^O23" else "OBR-18"
+    assert hl7_messages.accession_location(message_type) == usual
+    assert hl7_messages.build_order(order, Envelope(SENT_AT)) == hl7_messages.build_order(
+        order, Envelope(SENT_AT), usual
+    )
+
+
+def test_a_segment_that_the_message_has_not_is_named() -> None:
+    with pytest.raises(Hl7ParseError, match="segment IPC is missing"):
+        hl7_messages.read_order(joined(*MESSAGE), "IPC-1")
+
+
+def test_two_orders_are_told_apart_by_the_place_of_the_site() -> None:
+    second = [MESSAGE[2].replace("F1", "F2"), MESSAGE[3].replace("F1", "F2")]
+    assert hl7_messages.read_order(joined(*MESSAGE[:4], *second)).accession_number == ORDER.accession_number
+    with pytest.raises(Hl7ParseError, match="more than one order"):
+        hl7_messages.read_order(joined(*MESSAGE[:4], *second), "OBR-3")
+
+
+def test_a_message_may_ask_for_the_enhanced_mode() -> None:
+    raw = hl7_messages.build_order(ORDER, Envelope(SENT_AT, "AL", "ER"))
+    header = hl7_segments.read_header(raw)
+    assert (header.accept_acknowledgement, header.application_acknowledgement) == ("AL", "ER")
+    assert header.character_set == "UNICODE UTF-8"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from simulator.errors import PeerAborted, PeerSilent, PeerUnreachable, StartError
 from simulator.wire.incidents import Incident
-from simulator.wire.mllp import LIMIT, MllpListener, exchange
+from simulator.wire.mllp import LIMIT, MllpListener, converse, exchange
 from tests.wire import pdus
 from tests.wire.made import steady
 from tests.wire.sockets import (
@@ -59,9 +59,9 @@ class Listening:
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 
-    def _take(self, message: bytes) -> bytes:
+    def _take(self, message: bytes) -> tuple[bytes]:
         self.messages.put(message)
-        return self._answer(message)
+        return (self._answer(message),)
 
 
 def echo(message: bytes) -> bytes:
@@ -387,3 +387,49 @@ def test_a_peer_that_answers_otherwise(answer: bytes, problem: str) -> None:
 
     with peer(converse) as port, pytest.raises(PeerAborted, match=problem):
         exchange(HOST, port, b"MSH|")
+
+
+# --- several answers, or none ------------------------------------------------------------------------
+
+
+def conversed(answers: tuple[bytes, ...], wanted: int) -> list[bytes]:
+    """Send a message to a listener that answers with these blocks; return those that came until it was enough."""
+    came: list[bytes] = []
+
+    def take(answer: bytes) -> float:
+        came.append(answer)
+        return PATIENCE if len(came) < wanted else 0.0
+
+    listener = Listening(echo)
+    listener._listener = MllpListener(HOST, 0, lambda _: answers, listener.garbage.put)
+    try:
+        converse(HOST, listener.start(), b"MSH|", take, PATIENCE if wanted else 0.0)
+        listener.stop()
+    finally:
+        listener.end()
+    return came
+
+
+@pytest.mark.parametrize("answers", [(b"one",), (b"one", b"two"), (b"one", b"two", b"three")])
+def test_a_message_may_have_several_answers(answers: tuple[bytes, ...]) -> None:
+    assert conversed(answers, len(answers)) == list(answers)
+
+
+def test_a_message_may_have_no_answer_and_the_connection_goes_on() -> None:
+    with listening() as (listener, port), connected(port) as connection:
+        listener._listener._on_message = lambda message: (message,) if message == b"two" else ()
+        connection.sendall(START + b"one" + END + START + b"two" + END)
+        assert read_until(connection, END) == START + b"two" + END
+
+
+def test_nobody_waits_for_an_answer_that_is_not_wanted() -> None:
+    """And the message arrives whole all the same, however large."""
+    with listening() as (listener, port):
+        message = b"A" * (LIMIT - 100)
+        converse(HOST, port, message, lambda _: 0.0, 0.0)
+        assert listener.messages.get(timeout=PATIENCE) == message
+
+
+def test_the_second_answer_may_never_come() -> None:
+    with listening() as (_, port), pytest.raises(PeerSilent, match=r"no acknowledgement within 0.2 s"):
+        converse(HOST, port, b"MSH|", lambda _: 0.2, PATIENCE)
