@@ -135,7 +135,7 @@ def test_a_good_story_loads(tmp_path: Path) -> None:
         (
             "- store: study",
             "- store: study\n  - wait: {study: study}",
-            "story.yaml:11:5: when.2.wait: a wait is for a state or for a report",
+            "story.yaml:11:5: when.2.wait: a wait is for a state, for a report, or for 'purged: true'",
         ),
         (
             "then:\n",
