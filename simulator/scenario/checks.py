@@ -420,12 +420,12 @@ class _Judge:
             yield _finding(f"{where}.{key}", wanted, observed, because)
 
         if expected.keys is not None:
-            yield self._keys_that_arrived(name, expected.keys, arrived, sent)
+            yield self._keys_that_arrived(f"{where}.keys", name, expected.keys, arrived, sent)
         if expected.original_attributes is not None:
             yield _kept(f"{where}.original_attributes", expected.original_attributes, arrived, sent)
 
     def _keys_that_arrived(
-        self, name: str, expected: str, arrived: list[InstanceReceived], sent: dict[str, StoreAnswered]
+        self, where: str, name: str, expected: str, arrived: list[InstanceReceived], sent: dict[str, StoreAnswered]
     ) -> Finding:
         """Tell whose keys the instances carry: the study's own as they were sent, an order's, or nobody's."""
         owners = {_owner(event, sent.get(event.sop_instance_uid), self._plan.order_keys, expected) for event in arrived}
@@ -433,7 +433,7 @@ class _Judge:
         because = (
             f"accession number and major keys of what arrived of {_called('study', name)} are those of: {observed}"
         )
-        return _finding(f"downstream.studies.{name}.keys", expected, observed, because)
+        return _finding(where, expected, observed, because)
 
     @staticmethod
     def _compressed_as_sent(event: InstanceReceived, sent: StoreAnswered | None) -> bool:

@@ -164,9 +164,10 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
     yield from _names_in_steps(case, known)
     for where, name, kind in _names_in_expectations(case):
         yield ("then", *where), name, known[kind], kind
-    for study, arrival in case.then.downstream.studies.items():
+    for remote, study, arrival in case.then.downstream.arrivals():
         if arrival.keys is not None:
-            yield ("then", "downstream", "studies", study, "keys"), arrival.keys, orders | {"study"}, "order"
+            path = ("then", "downstream", *(("remotes", remote) if remote else ()), "studies", study, "keys")
+            yield path, arrival.keys, orders | {"study"}, "order"
 
 
 def _remotes(case: Case) -> set[str]:

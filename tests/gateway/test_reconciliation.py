@@ -257,6 +257,7 @@ def test_a_ruling_survives_a_restart_and_so_does_the_moment_of_the_correction(tm
     assert row is not None
     # As a kill would have left it.
     index._db.execute("UPDATE study SET state = 'forwarding'")
+    index._db.execute("UPDATE dispatch SET state = 'sending', due = 0")
     index.close()
     with remote(port) as (took, _), running(tmp_path, a_site(forwarding=nowhere)) as run:
         assert run.await_state(study, "forwarded", after=run.last - 1)["warnings"] == ["name.mismatch"]

@@ -291,6 +291,13 @@ def test_each_remote_scp_is_judged_apart() -> None:
     assert found["downstream.remotes.two.studies.study.instances"].verdict == "pass"
 
 
+def test_keys_that_arrived_are_judged_at_each_remote_scp() -> None:
+    then = {"downstream": {"remotes": {"one": {"studies": {"study": {"keys": "study"}}}}}}
+    arrived = dataclasses.replace(received(1), observer="one")
+    found = judged(then, answered("0000", 1), arrived)["downstream.remotes.one.studies.study.keys"]
+    assert (found.observed, found.verdict) == ("study", "pass")
+
+
 def test_what_was_refused_or_not_answered_is_not_stored() -> None:
     answers = ["A700", "", "B000", "0000", "C000"]
     arrived = [dataclasses.replace(received(n), status=status) for n, status in enumerate(answers)]
