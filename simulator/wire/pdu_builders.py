@@ -67,9 +67,7 @@ def associate_rq(
         for c in contexts
     )
     titles = _title(called_ae_title) + _title(calling_ae_title)
-    return _associate(
-        ASSOCIATE_RQ, protocol_version, titles, application_context, proposed, maximum_length, user_items
-    )
+    return _associate(ASSOCIATE_RQ, protocol_version, titles, application_context, proposed, maximum_length, user_items)
 
 
 def associate_ac(
@@ -87,9 +85,7 @@ def associate_ac(
         item(0x21, bytes((c.context_id, 0, c.result, 0)) + _uid(0x40, c.transfer_syntax_uid)) for c in contexts
     )
     titles = _title(called_ae_title) + _title(calling_ae_title)
-    return _associate(
-        ASSOCIATE_AC, protocol_version, titles, application_context, answered, maximum_length, user_items
-    )
+    return _associate(ASSOCIATE_AC, protocol_version, titles, application_context, answered, maximum_length, user_items)
 
 
 def associate_rj(*, result: int = 1, source: int = 1, reason: int = 1) -> bytes:
