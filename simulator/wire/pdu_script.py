@@ -104,7 +104,7 @@ class NamedMessage:
             base = command_set.response_to(asked.command, 0) if asked else base
         else:
             whole["message_id"] = 1
-        command = base.but(**whole | self.elements)
+        command = base.but(**{**whole, **self.elements})
         context_id = self.context_id or (asked.context_id if asked else 1)
         return pdu_builders.message(context_id, command, self.data_set, maximum_length=self.maximum_length)
 
