@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
 import struct
 import threading
@@ -214,7 +215,7 @@ class _Connection:
         except OSError as error:  # a time-out is one
             if acceptor is not None:
                 acceptor.close()
-            problem = f"nothing takes connections on {host}:{port} ({error.strerror or 'no answer'})"
+            problem = f"nothing takes connections on {host}:{port} ({_words(error)})"
             self._relay.observe(RelayFailed(observer=self._relay.link, connection=self._number, problem=problem))
             return None
         except BaseException:
@@ -315,6 +316,13 @@ async def _close(direction: _Direction, *, aborted: bool) -> None:
             sink.shutdown(socket.SHUT_WR)
             while await loop.sock_recv(sink, _PIECE):
                 pass
+
+
+def _words(error: OSError) -> str:
+    """Return what the system calls the error; asyncio puts words of its own in its place."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error) or "no answer"
 
 
 def _reset_on_close(connection: socket.socket) -> None:
