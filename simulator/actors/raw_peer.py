@@ -68,6 +68,7 @@ class RawPeer:
         self._observer = observer
         self._listener: socket.socket | None = None
         self._thread: threading.Thread | None = None
+        self._line: _Line | None = None
 
     def play(self, host: str, port: int, within: float = 10.0) -> bool:
         """Connect and play the script; return whether all of it went as written."""
@@ -97,10 +98,12 @@ class RawPeer:
         return not self._thread.is_alive()
 
     def stop(self) -> None:
-        """End a listener, whether anyone came or not."""
+        """End a listener, whether anyone came or not; a script that is being played ends with its next wait."""
         if self._listener is not None and self._thread is not None:
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
+            if self._line is not None:
+                self._line.interrupt()
             self._thread.join()
             self._listener = self._thread = None
 
@@ -117,7 +120,7 @@ class RawPeer:
         done, problem = 0, ""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with connection:
-            line = _Line(connection, self._observe, self._observer)
+            line = self._line = _Line(connection, self._observe, self._observer)
             try:
                 for step in self._steps:
                     line.perform(step)
@@ -145,6 +148,7 @@ class _Line:
         self._messages = MessageReader()
         self._arrived: deque[Pdu | bytes] = deque()
         self._ended = ""  # how the connection ended
+        self._interrupted = False
 
     def perform(self, step: Step) -> None:
         """Carry out one step. Raises `_Astray`."""
@@ -161,6 +165,12 @@ class _Line:
                     self._connection.shutdown(socket.SHUT_WR)
             case Close(how):
                 self.close(how)
+
+    def interrupt(self) -> None:
+        """Wake who waits on the connection; for another thread than the one that plays."""
+        self._interrupted = True
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def close(self, how: str = "fin") -> None:
         """End the connection, where it stands."""
@@ -239,6 +249,9 @@ class _Line:
                 self._arrived.extend(
                     part if isinstance(part, Pdu) else bytes(part) for part in self._stream.feed(piece)
                 )
+            if self._interrupted:
+                self._end("fin", by="script")
+                raise _Astray("the script was stopped")
             if how:
                 if rest := self._stream.rest():
                     self._take(rest)
