@@ -69,11 +69,14 @@ class RawPeer:
         self._listener: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._line: _Line | None = None
+        self._stopped = False
 
     def play(self, host: str, port: int, within: float = 10.0) -> bool:
         """Connect and play the script; return whether all of it went as written."""
         try:
             connection = socket.create_connection((host, port), within)
+        except ConnectionResetError:  # by who had taken it: a peer may be as quick as that
+            return self._play(None)
         except OSError as error:
             self._ended(0, f"no connection to {host}:{port}: {error.strerror or 'no answer'}")
             return False
@@ -100,6 +103,7 @@ class RawPeer:
     def stop(self) -> None:
         """End a listener, whether anyone came or not; a script that is being played ends with its next wait."""
         if self._listener is not None and self._thread is not None:
+            self._stopped = True
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
             if self._line is not None:
@@ -116,11 +120,16 @@ class RawPeer:
                 return
         self._play(connection)
 
-    def _play(self, connection: socket.socket) -> bool:
+    def _play(self, made: socket.socket | None) -> bool:
+        """Play the script on a connection; None is one that was reset at once."""
         done, problem = 0, ""
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with connection:
+        with made or socket.socket() as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             line = self._line = _Line(connection, self._observe, self._observer)
+            if self._stopped:
+                line.interrupt()
+            if made is None:
+                line.end("rst", by="peer")
             try:
                 for step in self._steps:
                     line.perform(step)
@@ -180,7 +189,7 @@ class _Line:
             else:
                 with contextlib.suppress(OSError):
                     self._connection.shutdown(socket.SHUT_WR)
-            self._end(how, by="script")
+            self.end(how, by="script")
         self._connection.close()
 
     def _send(self, data: bytes) -> None:
@@ -193,10 +202,10 @@ class _Line:
                 self._connection.settimeout(_SEND_SECONDS)
                 self._connection.sendall(raw)
             except TimeoutError as error:
-                self._end("timeout", by="script")
+                self.end("timeout", by="script")
                 raise _Astray("the peer takes no more bytes") from error
             except OSError as error:
-                self._end("rst", by="peer")
+                self.end("rst", by="peer")
                 raise _Astray("the peer had ended the connection before this was sent") from error
             name, message, _ = _read(part, messages)
             self._observe(
@@ -228,7 +237,7 @@ class _Line:
             with contextlib.suppress(_Astray):
                 name, _ = self._take(self._next(deadline, "the end"))
                 if name == NAMES[ABORT]:  # its receiver closes the connection, its sender waits for that (PS3.8 9.2.3)
-                    self._end("abort", by="peer")
+                    self.end("abort", by="peer")
         if self._ended == "timeout" or step.how not in ("any", self._ended):
             raise _Astray(f"expected the end of the connection ({step.how}); the peer {_WORDS[self._ended]}")
 
@@ -250,12 +259,12 @@ class _Line:
                     part if isinstance(part, Pdu) else bytes(part) for part in self._stream.feed(piece)
                 )
             if self._interrupted:
-                self._end("fin", by="script")
+                self.end("fin", by="script")
                 raise _Astray("the script was stopped")
             if how:
                 if rest := self._stream.rest():
                     self._take(rest)
-                self._end(how, by="script" if how == "timeout" else "peer")
+                self.end(how, by="script" if how == "timeout" else "peer")
                 raise _Astray(f"expected {expected}; the peer {_WORDS[how]}")
         return self._arrived.popleft()
 
@@ -280,9 +289,11 @@ class _Line:
         )
         return name, self._heard.message if whole else None
 
-    def _end(self, how: str, by: str) -> None:
-        self._ended = how
-        self._observe(ConnectionEnded(observer=self._observer, how=how, by=by))
+    def end(self, how: str, by: str) -> None:
+        """Note, once, how the connection ended."""
+        if not self._ended:
+            self._ended = how
+            self._observe(ConnectionEnded(observer=self._observer, how=how, by=by))
 
 
 def _read(part: Pdu | memoryview | bytes, messages: MessageReader) -> tuple[str, Message | None, bool]:
