@@ -73,7 +73,7 @@ def test_storescu_to_storescp(
 ) -> None:
     port, out = storescp
     with relaying(port, (at, do)) as relay:
-        done = dcmtk.run("storescu", "-v", "-td", "1", "-ta", "1", HOST, str(relay.port), *FILES, folder=tmp_path)
+        done = dcmtk.run("storescu", "-v", "-td", "2", "-ta", "5", HOST, str(relay.port), *FILES, folder=tmp_path)
         assert len(relay.injected()) == 1
     assert done.stdout.count(SUCCESS) == succeeded, done.stdout
     assert said in done.stdout
