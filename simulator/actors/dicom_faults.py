@@ -13,7 +13,8 @@ from simulator.actors.message_faults import Framed, HurtMessage, at_pdu, hurt
 from simulator.errors import NotDicom
 from simulator.wire.faults import Abort, Drop, Half
 from simulator.wire.pdu_builders import p_data
-from simulator.wire.pdu_stream import MAXIMUM_CONTROL, P_DATA_TF, MessageReader, Pdu, PduStream, Pdv
+from simulator.wire.pdu_stream import MessageReader, Pdu, PduStream, Pdv
+from simulator.wire.pdus import MAXIMUM_ASSOCIATE, P_DATA_TF
 
 
 class _Carried:
@@ -116,7 +117,7 @@ class DicomReader:
             self._planned.append((framed, self._message_of(pdv)))
         if not self._messages.in_command:
             yield from self._carry_out()
-        elif sum(map(len, self._waiting)) > MAXIMUM_CONTROL:
+        elif sum(map(len, self._waiting)) > MAXIMUM_ASSOCIATE:
             yield from self._flush()
 
     def _message_of(self, pdv: Pdv) -> _Carried:

@@ -19,7 +19,8 @@ from simulator.actors.effects import (
 from simulator.wire.command_set import STATUS, response_to
 from simulator.wire.faults import Abort, Delay, Drop, Fault, Garbage, Half, Slow, Status, Truncate
 from simulator.wire.pdu_builders import fragments, message, p_data
-from simulator.wire.pdu_stream import HEAD, Message, Pdv
+from simulator.wire.pdu_stream import Message, Pdv
+from simulator.wire.pdus import HEAD
 
 
 @dataclass(frozen=True, slots=True)

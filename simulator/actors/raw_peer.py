@@ -26,17 +26,8 @@ from simulator.wire.pdu_script import (
     Step,
     hexadecimal,
 )
-from simulator.wire.pdu_stream import (
-    ABORT,
-    ASSOCIATE_RQ,
-    KINDS,
-    NAMES,
-    P_DATA_TF,
-    Message,
-    MessageReader,
-    Pdu,
-    PduStream,
-)
+from simulator.wire.pdu_stream import KINDS, Message, MessageReader, Pdu, PduStream
+from simulator.wire.pdus import ABORT, ASSOCIATE_RQ, NAMES, P_DATA_TF
 
 _HEAD_SHOWN = 32
 _SEND_SECONDS = 10.0

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from simulator.wire import command_set
-from simulator.wire.pdu_stream import NAMES, P_DATA_TF
+from simulator.wire.pdus import NAMES, P_DATA_TF
 
 Protocol = Literal["DICOM", "HL7"]
 

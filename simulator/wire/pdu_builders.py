@@ -7,18 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from simulator.wire.command_set import CommandSet
-from simulator.wire.pdu_stream import (
-    ABORT,
-    ASSOCIATE_AC,
-    ASSOCIATE_RJ,
-    ASSOCIATE_RQ,
-    HEAD,
-    P_DATA_TF,
-    RELEASE_RP,
-    RELEASE_RQ,
-    Pdu,
-    Pdv,
-)
+from simulator.wire.pdu_stream import Pdu, Pdv
+from simulator.wire.pdus import ABORT, ASSOCIATE_AC, ASSOCIATE_RJ, ASSOCIATE_RQ, HEAD, P_DATA_TF, RELEASE_RP, RELEASE_RQ
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"

@@ -28,7 +28,8 @@ from typing import Any, Literal, get_args
 from simulator.wire import command_set, pdu_builders
 from simulator.wire.command_set import CommandSet
 from simulator.wire.pdu_builders import Answered, Proposed, proposed_in, titles_in
-from simulator.wire.pdu_stream import HEAD, KINDS, Message, Pdu
+from simulator.wire.pdu_stream import KINDS, Message, Pdu
+from simulator.wire.pdus import HEAD
 
 WITHIN = 10.0  # seconds that a step waits where it does not say
 

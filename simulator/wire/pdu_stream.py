@@ -9,21 +9,9 @@ from dataclasses import dataclass
 from simulator.errors import NotDicom
 from simulator.wire import command_set
 from simulator.wire.command_set import CommandSet
+from simulator.wire.pdus import HEAD, MAXIMUM_ASSOCIATE, NAMES, P_DATA_TF, name
 
-ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA_TF, RELEASE_RQ, RELEASE_RP, ABORT = range(1, 8)
-NAMES = {
-    ASSOCIATE_RQ: "A-ASSOCIATE-RQ",
-    ASSOCIATE_AC: "A-ASSOCIATE-AC",
-    ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
-    P_DATA_TF: "P-DATA-TF",
-    RELEASE_RQ: "A-RELEASE-RQ",
-    RELEASE_RP: "A-RELEASE-RP",
-    ABORT: "A-ABORT",
-}
 KINDS = {name: kind for kind, name in NAMES.items()}
-HEAD = 6
-# 128 presentation contexts with 60 transfer syntaxes of 64 characters each, and user information, fit in it.
-MAXIMUM_CONTROL = 1024 * 1024
 _PDV_HEAD = 6
 _COMMAND, _LAST = 1, 2  # bits of the message control header (PS3.8 E.2)
 
@@ -64,7 +52,7 @@ class Pdu:
     @property
     def name(self) -> str:
         """What the standard calls its type."""
-        return NAMES.get(self.kind, f"PDU type {self.kind:02X}H")
+        return name(self.kind)
 
     def pdvs(self) -> tuple[Pdv, ...]:
         """Return the PDVs of a P-DATA-TF. Raises `NotDicom` where their lengths do not add up."""
@@ -151,7 +139,7 @@ class PduStream:
                 return 0
             return HEAD
         kind, _, length = _pdu_head(data, at)
-        if kind not in NAMES or (kind != P_DATA_TF and length > MAXIMUM_CONTROL):
+        if kind not in NAMES or (kind != P_DATA_TF and length > MAXIMUM_ASSOCIATE):
             self.unreadable = _stranger(bytes(data[at : at + HEAD]))
             return 0
         if kind == P_DATA_TF and not self.whole and length >= _PDV_HEAD:

@@ -23,7 +23,8 @@ from simulator.wire.command_set import (
 )
 from simulator.wire.faults import PDU_KINDS, Fault
 from simulator.wire.pdu_builders import abort, message, p_data, release_rq
-from simulator.wire.pdu_stream import P_DATA_TF, MessageReader, Pdu, PduStream
+from simulator.wire.pdu_stream import MessageReader, Pdu, PduStream
+from simulator.wire.pdus import P_DATA_TF
 from tests.wire.made import steady
 from tests.wire.streams import Said, a_stream, built, cuts, dialogues, in_pieces, streams, togethers
 

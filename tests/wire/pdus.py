@@ -8,7 +8,8 @@ import struct
 from simulator.wire import pdu_builders
 from simulator.wire.command_set import CommandSet
 from simulator.wire.pdu_builders import Answered, item, p_data, pdu, proposed_in, titles_in
-from simulator.wire.pdu_stream import HEAD, Pdu, Pdv
+from simulator.wire.pdu_stream import Pdu, Pdv
+from simulator.wire.pdus import HEAD
 
 __all__ = ["ABORT", "RELEASE_REQUEST", "accept", "command", "data", "echo", "item", "pdu", "read_pdu", "request"]
 

@@ -12,7 +12,8 @@ from simulator.wire import command_set, pdu_builders
 from simulator.wire.command_set import CommandSet
 from simulator.wire.command_set import command_set as a_command_set
 from simulator.wire.pdu_builders import Answered, Proposed, fragments, message, p_data
-from simulator.wire.pdu_stream import ABORT, P_DATA_TF, MessageReader, Pdu, PduStream, Pdv
+from simulator.wire.pdu_stream import MessageReader, Pdu, PduStream, Pdv
+from simulator.wire.pdus import ABORT, P_DATA_TF
 from tests.wire.made import steady
 from tests.wire.streams import a_stream, cuts, in_pieces, streams
 
