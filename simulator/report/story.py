@@ -49,6 +49,7 @@ from simulator.events import (
     StudyChanged,
     WaitEnded,
 )
+from simulator.report import fault_words
 from simulator.scenario.history import History
 
 _Key = tuple[str, ...]
@@ -207,7 +208,7 @@ def _found(events: Sequence[FileFound], study: str) -> str:
 @singledispatch
 def _single(event: Event, names: _Names) -> str:
     """Return the sentence of an event that is told by itself."""
-    raise TypeError(f"no words for {type(event).__name__}")
+    return fault_words.told(event)
 
 
 @_single.register
