@@ -121,14 +121,21 @@ class FaultRelay:
 
     def _run(self) -> None:
         assert self._loop is not None
-        with contextlib.suppress(asyncio.CancelledError):
+        try:
             self._loop.run_until_complete(self._accepting)
+        except asyncio.CancelledError:
+            pass
+        except OSError as error:  # no descriptor left, for one
+            self._broke(error)
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._open.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.observe(HarnessFailed(observer=self.link, problem=f"the relay broke: {error!r}"))
+            self._broke(error)
+
+    def _broke(self, error: BaseException) -> None:
+        self.observe(HarnessFailed(observer=self.link, problem=f"the relay {self.link} broke: {error!r}"))
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
