@@ -46,11 +46,16 @@ class _Astray(Exception):
     """What came is not what the script says; the message says what came instead."""
 
 
+class _Cut(_Astray):
+    """The peer took no more of what was sent, since it had ended the connection."""
+
+
 class RawPeer:
     """Plays one script over one TCP connection, as the requestor (`play`) or as the acceptor (`listen`).
 
     It raises for no peer's fault: the first step that does not go as written ends the script, and `ScriptEnded` says
-    why. Raises `UsageError` when a file of the script cannot be read.
+    why. A send whose bytes the peer takes no more goes as written where the next step awaits the end.
+    Raises `UsageError` when a file of the script cannot be read.
     """
 
     def __init__(self, steps: Sequence[Step], observe: Observe, observer: str = "raw-peer") -> None:
@@ -122,8 +127,12 @@ class RawPeer:
             if made is None:
                 line.end("rst", by="peer")
             try:
-                for step in self._steps:
-                    line.perform(step)
+                for step, following in zip(self._steps, (*self._steps[1:], None), strict=True):
+                    try:
+                        line.perform(step)
+                    except _Cut:
+                        if not isinstance(following, AwaitEnd):
+                            raise
                     done += 1
             except _Astray as astray:
                 problem = f"step {done + 1}: {astray}"
@@ -149,6 +158,7 @@ class _Line:
         self._arrived: deque[Pdu | bytes] = deque()
         self._ended = ""  # how the connection ended
         self._interrupted = False
+        self._reset = False  # by the peer, as a send has shown
 
     def perform(self, step: Step) -> None:
         """Carry out one step. Raises `_Astray`."""
@@ -196,8 +206,9 @@ class _Line:
                 self.end("timeout", by="script")
                 raise _Astray("the peer takes no more bytes") from error
             except OSError as error:
-                self.end("rst", by="peer")
-                raise _Astray("the peer had ended the connection before this was sent") from error
+                # What the peer said before is still to be read; a reset shows here and not once more.
+                self._reset |= isinstance(error, ConnectionResetError)
+                raise _Cut("the peer had ended the connection before this was sent") from error
             name, message, _ = _read(part, messages)
             self._observe(
                 PduSent(
@@ -245,7 +256,7 @@ class _Line:
             except OSError:
                 how = "rst"
             else:
-                how = "" if piece else "fin"
+                how = "" if piece else "rst" if self._reset else "fin"
                 self._arrived.extend(
                     part if isinstance(part, Pdu) else bytes(part) for part in self._stream.feed(piece)
                 )

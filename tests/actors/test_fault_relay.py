@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,20 @@ def test_messages_are_counted_over_associations() -> None:
             assert relay.relay.pending() == ()
     finally:
         scp.acceptor.stop()
+
+
+def test_associations_side_by_side_share_the_count() -> None:
+    """Which association has the tenth C-STORE-RQ is the network's affair; that one has it, and one alone, is not."""
+    scp = Scp()
+    try:
+        with relaying(scp.port, ("C-STORE-RQ#10", "status A700")) as relay:
+            with ThreadPoolExecutor(4) as modalities:
+                answers = [answer for each in modalities.map(sent, [relay.port] * 4) for answer in each]
+            assert (answers.count("A700"), answers.count("0000")) == (1, 15)
+            assert len(relay.injected()) == 1
+    finally:
+        scp.acceptor.stop()
+    assert len(scp.taken) == 15
 
 
 def test_a_listener_that_moved_is_found_again() -> None:

@@ -162,6 +162,18 @@ def test_a_peer_that_takes_no_more_bytes_is_a_time_out(monkeypatch: pytest.Monke
     assert ended(here)[1] == "step 1: the peer takes no more bytes"
 
 
+def test_bytes_that_a_peer_takes_no_more_are_well_where_its_end_is_awaited() -> None:
+    for end, seen in ((reset, "rst"), (lambda connection: connection.sendall(abort()), "abort")):
+        with peer(end) as port:
+            here = Played([store(1, size=5_000_000), {"await_end": seen, "within": 5}])
+            assert here.peer.play(HOST, port), ended(here)
+        assert how(here) == [(seen, "peer")]
+        with peer(end) as port:
+            here = Played([store(1, size=5_000_000), {"close": "fin"}])
+            assert not here.peer.play(HOST, port)
+        assert ended(here) == (0, "step 1: the peer had ended the connection before this was sent")
+
+
 def test_who_is_not_there_is_said() -> None:
     with closed_port() as port:
         here = Played([{"close": "fin"}])

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from simulator.actors.commitment import Reports
 from simulator.actors.modality import Modality
 from simulator.actors.order_placer import OrderPlacer
-from simulator.events import Event, FaultInjected, OrderAcknowledged, OrderFailed, StoreAnswered, StoreFailed
+from simulator.events import (
+    CommitmentAnswered,
+    CommitmentReported,
+    Event,
+    FaultInjected,
+    OrderAcknowledged,
+    OrderFailed,
+    StoreAnswered,
+    StoreFailed,
+)
 from simulator.wire import part10
 from simulator.wire.association import Address, Outgoing
+from simulator.wire.commitment import Reference, Request
+from simulator.wire.gateway_api import GatewayApi
 from tests import processes
 from tests.actors.relayed import Relaying, relaying
-from tests.gateway.made import a_message
+from tests.gateway.made import a_message, remote
 from tests.processes import RunningGateway
 from tests.synthesis.made import a_study, an_order
 from tests.wire.sockets import HOST
@@ -108,3 +122,65 @@ def test_an_order_placer_and_the_gateway_after_each_fault(
         (injected,) = relay.rest()
     assert isinstance(injected, FaultInjected)
     assert (injected.connection, injected.offset) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("at", "do", "answered", "reported"),
+    [
+        ("N-ACTION-RQ#1", "status 0110", "0110", []),
+        ("N-ACTION-RSP#1", "status 0110", "0110", []),
+        ("N-EVENT-REPORT-RQ#1", "status 0110", "0000", []),
+        ("N-EVENT-REPORT-RSP#1", "status 0110", "0000", ["0000"]),
+        ("N-EVENT-REPORT-RQ#1", "delay 300ms", "0000", ["0000"]),
+    ],
+)
+def test_storage_commitment_between_a_modality_and_the_gateway(
+    gateway: RunningGateway, at: str, do: str, answered: str, reported: list[str]
+) -> None:
+    outgoing = instances(f"{at} {do}")
+    seen: list[Event] = []
+    reports = Reports("MODALITY", HOST, seen.append)
+    with relaying(gateway.dicom_port, (at, do)) as relay:
+        modality = Modality("MODALITY", Address(gateway.ae_title, HOST, relay.port), seen.append)
+        assert modality.store(outgoing) == 4
+        references = tuple(Reference(each.sop_class_uid, each.sop_instance_uid) for each in outgoing)
+        request = Request(f"1.2.3.{len(at)}.{len(do)}", references)
+        modality.commit(request, "1.2", reports, patience=2.0 if reported else 0.5)
+        assert relay.injected() == [(at, do.replace("300ms", "0.3s"))]
+    assert [event.status for event in seen if isinstance(event, CommitmentAnswered)] == [answered]
+    assert [event.status for event in seen if isinstance(event, CommitmentReported)] == reported
+
+
+def until_sent(gateway: RunningGateway) -> Iterator[dict[str, Any]]:
+    """Yield the gateway's events until a study was sent on, or was not."""
+    for event in GatewayApi(gateway.http_url).events():
+        yield event
+        if event["event"] == "StudyChanged" and event["state"] in ("forwarded", "failed"):
+            return
+
+
+@pytest.mark.parametrize(
+    ("at", "do", "statuses", "arrived"),
+    [
+        ("C-STORE-RSP#2", "status B000", ["0000", "B000", "0000", "0000"], 4),
+        ("C-STORE-RQ#2", "delay 200ms", ["0000"] * 4, 4),
+        ("C-STORE-RQ#2", "status B006", ["0000", "B006", "0000", "0000"], 3),
+    ],
+)
+def test_the_gateway_forwards_through_a_relay(
+    tmp_path: Path, at: str, do: str, statuses: list[str], arrived: int
+) -> None:
+    seed = f"forwarded {at} {do}"
+    with remote() as (taking, port), relaying(port, (at, do)) as relay:
+        there = {"destinations": [{"ae_title": "REMOTE", "port": relay.port}]}
+        with processes.gateway(tmp_path, forwarding=there) as gateway:
+            seen: list[Event] = []
+            OrderPlacer(HOST, gateway.hl7_port, seen.append).send(a_message(an_order(seed)))
+            Modality("MODALITY", Address(gateway.ae_title, HOST, gateway.dicom_port), seen.append).store(
+                instances(seed)
+            )
+            gateway.await_states(1, ["forwarded", "failed"])
+            told = [event["status"] for event in until_sent(gateway) if event["event"] == "InstanceForwarded"]
+        assert len(relay.injected()) == 1
+    assert told == statuses
+    assert len(taking.uids()) == arrived
