@@ -503,6 +503,99 @@ class HarnessFailed(Event):
     problem: str
 
 
+# --- seen or done by the peers played from a script, and by the relays that inject faults ------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PduSent(Event):
+    """A peer played from a script sent `length` bytes: a PDU, or bytes that are none (`kind` is empty then).
+
+    `message` is the DIMSE message whose command set it holds (`C-STORE-RQ`), or empty; `head` is the first 32
+    bytes in hexadecimal.
+    """
+
+    kind: str
+    message: str
+    length: int
+    head: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PduReceived(Event):
+    """A peer played from a script received a PDU (PS3.8 9.3), or bytes that are none; fields as of `PduSent`.
+
+    `status`: of a DIMSE response, else empty.
+    """
+
+    kind: str
+    message: str
+    status: str
+    length: int
+    head: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionEnded(Event):
+    """The connection of a peer played from a script ended, `how`: fin, rst, abort (A-ABORT, then either) or timeout.
+
+    `by` is `peer` or `script`; timeout is the script's: what it waited for did not come.
+    """
+
+    how: str
+    by: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptEnded(Event):
+    """A script was played: `done` of `steps` steps went as written; `problem` says why the next one did not."""
+
+    done: int
+    steps: int
+    problem: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FaultInjected(Event):
+    """A relay applied a fault (`fault_at` and `do` as scenarios write them); `done` says what was done in words.
+
+    `direction` is that of the message, `offset` the byte at which it begins in that direction of the relay's
+    `connection` (from 1).
+    """
+
+    fault_at: str
+    do: str
+    done: str
+    connection: int
+    direction: str
+    offset: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FaultMissed(Event):
+    """A relay was stopped, and the message of a fault had not come; `seen` of its kind had."""
+
+    fault_at: str
+    do: str
+    seen: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RelayBlind(Event):
+    """What passes through a relay cannot be read (TLS, another protocol), so no fault is applied from there on."""
+
+    connection: int
+    direction: str
+    why: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RelayFailed(Event):
+    """A relay could not reach the peer behind it, and reset the connection that was made to it."""
+
+    connection: int
+    problem: str
+
+
 EVENT_TYPES: Mapping[str, type[Event]] = {
     cls.__name__: cls
     for cls in (
@@ -547,6 +640,14 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         PixelsPlanned,
         WaitEnded,
         HarnessFailed,
+        PduSent,
+        PduReceived,
+        ConnectionEnded,
+        ScriptEnded,
+        FaultInjected,
+        FaultMissed,
+        RelayBlind,
+        RelayFailed,
     )
 }
 

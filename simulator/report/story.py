@@ -59,6 +59,7 @@ from simulator.events import (
     StudyPurged,
     WaitEnded,
 )
+from simulator.report import fault_words
 from simulator.scenario.history import History
 
 _Key = tuple[str, ...]
@@ -220,7 +221,7 @@ def _found(events: Sequence[FileFound], study: str) -> str:
 @singledispatch
 def _single(event: Event, names: _Names) -> str:
     """Return the sentence of an event that is told by itself."""
-    raise TypeError(f"no words for {type(event).__name__}")
+    return fault_words.told(event)
 
 
 @_single.register

@@ -5,27 +5,30 @@ from __future__ import annotations
 import socket
 import struct
 
-ABORT = b"\x07\0\0\0\0\4\0\0\2\0"
-RELEASE_REQUEST = b"\x05\0\0\0\0\4\0\0\0\0"
-_ACCEPT = 0x02
+from simulator.wire import pdu_builders
+from simulator.wire.command_set import CommandSet
+from simulator.wire.pdu_builders import Answered, item, p_data, pdu, proposed_in, titles_in
+from simulator.wire.pdu_stream import Pdu, Pdv
+from simulator.wire.pdus import HEAD
+
+__all__ = ["ABORT", "RELEASE_REQUEST", "accept", "command", "data", "echo", "item", "pdu", "read_pdu", "request"]
+
+ABORT = pdu_builders.abort(source=2)
+RELEASE_REQUEST = pdu_builders.release_rq()
 
 
 def read_pdu(connection: socket.socket) -> bytes:
     """Return one PDU, or nothing at the end of the connection."""
-    head = _exactly(connection, 6)
-    return head + _exactly(connection, struct.unpack(">L", head[2:])[0]) if len(head) == 6 else b""
+    head = _exactly(connection, HEAD)
+    return head + _exactly(connection, int.from_bytes(head[2:])) if len(head) == HEAD else b""
 
 
 def accept(connection: socket.socket, transfer_syntax_uid: str, contexts: int = 1) -> bytes:
     """Read A-ASSOCIATE-RQ and return the A-ASSOCIATE-AC that accepts its first contexts in one transfer syntax."""
-    request = read_pdu(connection)
-    accepted = b"".join(
-        _item(0x21, bytes((2 * number + 1, 0, 0, 0)) + _item(0x40, transfer_syntax_uid.encode()))
-        for number in range(contexts)
-    )
-    user = _item(0x51, struct.pack(">L", 16384)) + _item(0x52, b"1.2.3.4")
-    content = request[6:74] + _item(0x10, b"1.2.840.10008.3.1.1.1") + accepted + _item(0x50, user)
-    return struct.pack(">BBL", _ACCEPT, 0, len(content)) + content
+    asked = Pdu(read_pdu(connection))
+    called, calling = titles_in(asked)
+    accepted = [Answered(each.context_id, transfer_syntax_uid) for each in proposed_in(asked)[:contexts]]
+    return pdu_builders.associate_ac(called_ae_title=called, calling_ae_title=calling, contexts=accepted)
 
 
 def request(
@@ -47,37 +50,20 @@ def request(
     return pdu(0x01, fixed + item(0x10, context) + contexts + item(0x50, user) + beside)
 
 
-def pdu(kind: int, content: bytes) -> bytes:
-    """Return a PDU of any type."""
-    return struct.pack(">BBL", kind, 0, len(content)) + content
-
-
-def item(kind: int, content: bytes) -> bytes:
-    """Return an item of an A-ASSOCIATE PDU."""
-    return _item(kind, content)
-
-
 def data(context_id: int, control: int, fragment: bytes) -> bytes:
     """Return a P-DATA-TF with one PDV; control: bit 0 command, bit 1 last (PS3.8 E.2)."""
-    return pdu(0x04, struct.pack(">LBB", len(fragment) + 2, context_id, control) + fragment)
+    return p_data([Pdv(context_id, control, fragment)])
 
 
 def command(**elements: bytes) -> bytes:
-    """Return a command set in Implicit VR Little Endian: values by element number, as `e0100=b"..."` (PS3.7 6.3.1)."""
-    body = b"".join(
-        struct.pack("<HHL", 0, int(name[1:], 16), len(value)) + value for name, value in sorted(elements.items())
-    )
-    return struct.pack("<HHLL", 0, 0, 4, len(body)) + body
+    """Return a command set: values by element number, as `e0100=b"..."`."""
+    return CommandSet({int(name[1:], 16): value for name, value in elements.items()}).encode()
 
 
 def echo(message_id: int = 1) -> bytes:
     """Return the command set of a C-ECHO-RQ."""
     uid = b"1.2.840.10008.1.1\0"
     return command(e0002=uid, e0100=b"\x30\0", e0110=struct.pack("<H", message_id), e0800=b"\1\1")
-
-
-def _item(kind: int, content: bytes) -> bytes:
-    return struct.pack(">BBH", kind, 0, len(content)) + content
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:
