@@ -149,6 +149,10 @@ class Caller(_Strict):
         default=None, min_length=1, description="Where it listens for storage commitment reports on a new association."
     )
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    tls: bool = Field(
+        default=False, description="It listens there over DICOM TLS; the gateway's `gateway.tls` applies."
+    )
+    certificate_name: str = Field(default="", description="The name in its certificate, where it is not `host`.")
 
     @model_validator(mode="after")
     def _listens_somewhere_or_nowhere(self) -> Caller:
@@ -286,7 +290,9 @@ class Site(_Strict):
 
     @model_validator(mode="after")
     def _can_send_over_tls(self) -> Site:
-        secured = [destination.ae_title for destination in self.forwarding.destinations if destination.tls]
+        callers = () if self.callers == "any" else self.callers
+        peers: tuple[Destination | Caller, ...] = (*self.forwarding.destinations, *callers)
+        secured = [each.ae_title for each in peers if each.tls]
         if secured and (self.gateway.tls is None or self.gateway.tls.ca is None):
             raise ValueError(f"{secured[0]} is sent to over TLS, which needs `gateway.tls` with its `ca`")
         return self

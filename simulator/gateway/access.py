@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 
 from simulator.events import AssociationRejected, ConnectionBroken, Event
-from simulator.site import Destination, Site
+from simulator.site import Caller, Destination, Site
 from simulator.wire import tls
 from simulator.wire.association import TimeOuts
 from simulator.wire.incidents import REJECT_REASONS, AssociationRequest, Incident, Rejection, hexadecimal
@@ -118,12 +118,12 @@ def time_outs(site: Site) -> TimeOuts:
     return TimeOuts(acse=limits.acse, dimse=limits.dimse, pdu=limits.pdu, idle=limits.idle)
 
 
-def credentials(site: Site, destination: Destination) -> tls.Credentials | None:
-    """Return with what TLS a destination is sent to; None: without TLS."""
+def credentials(site: Site, peer: Destination | Caller) -> tls.Credentials | None:
+    """Return with what TLS a destination is sent to, or a caller is reported to; None: without TLS."""
     own = site.gateway.tls
-    if not destination.tls or own is None:
+    if not peer.tls or own is None:
         return None
-    return tls.Credentials(own.certificate, own.key, own.ca, destination.certificate_name)
+    return tls.Credentials(own.certificate, own.key, own.ca, peer.certificate_name)
 
 
 def acceptor_credentials(site: Site) -> tls.Credentials | None:

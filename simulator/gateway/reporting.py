@@ -12,6 +12,7 @@ import threading
 
 from simulator.errors import PeerError
 from simulator.events import CommitmentDelivered, CommitmentUndelivered
+from simulator.gateway import access
 from simulator.gateway.study_queue import StudyQueue
 from simulator.gateway.transactions import Transaction, Transactions
 from simulator.site import Site
@@ -37,6 +38,7 @@ class Reporter:
             for caller in callers
             if caller.host is not None and caller.port is not None
         }
+        self._credentials = {caller.ae_title: access.credentials(site, caller) for caller in callers}
         self._transactions = transactions
         self._dialogues: dict[int, Dialogue] = {}
         self._queues: dict[str, StudyQueue] = {}
@@ -131,7 +133,8 @@ class Reporter:
             )
             return "", "; ".join(problems)
         try:
-            with commitment.report_association(self._here, address, _TIME_OUTS) as association:
+            secured = self._credentials[address.ae_title]
+            with commitment.report_association(self._here, address, _TIME_OUTS, tls=secured) as association:
                 response = commitment.tell(association, transaction.report())
             if response.status == 0:
                 return "new", ""

@@ -20,6 +20,7 @@ from simulator.errors import ContextNotAccepted, NotDicom
 from simulator.wire import data_set
 from simulator.wire.association import Address, Association, Context, Response, TimeOuts
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from simulator.wire.tls import Credentials
 
 PUSH_MODEL = "1.2.840.10008.1.20.1"
 PUSH_MODEL_INSTANCE = "1.2.840.10008.1.20.1.1"  # the well-known instance (PS3.4 J.3.5)
@@ -96,13 +97,15 @@ class Notice:
     problem: str = ""
 
 
-def report_association(calling_ae_title: str, peer: Address, time_outs: TimeOuts | None = None) -> Association:
+def report_association(
+    calling_ae_title: str, peer: Address, time_outs: TimeOuts | None = None, *, tls: Credentials | None = None
+) -> Association:
     """Open an association on which this side is SCP of storage commitment (role selection: SCU 0, SCP 1).
 
     Raises what `Association.request` raises, and `ContextNotAccepted` when the peer does not accept the role.
     """
     context = Context(PUSH_MODEL, TRANSFER_SYNTAXES, role="scp")
-    association = Association.request(calling_ae_title, peer, [context], time_outs)
+    association = Association.request(calling_ae_title, peer, [context], time_outs, tls=tls)
     if not association.is_scp_of(PUSH_MODEL):
         association.release()
         raise ContextNotAccepted(f"{peer} does not accept the SCP role for storage commitment (PS3.7 D.3.3.4)")
