@@ -18,6 +18,8 @@ import pytest
 from simulator.actors.commitment import Reports
 from simulator.errors import PeerError
 from simulator.events import CommitmentReported, Event
+from simulator.gateway import commitment as commitments
+from simulator.gateway import reporting
 from simulator.gateway.store import Store
 from simulator.rules.sop_classes import by_name
 from simulator.site import Site
@@ -465,6 +467,37 @@ def test_an_index_that_does_not_take_the_request_is_a_processing_failure(
         assert commitment.ask(association, REQUEST) == Response(0x0110, "cannot be written down: database is locked")
         monkeypatch.undo()
         assert commitment.ask(association, REQUEST) == STORED
+
+
+def test_an_index_that_fails_for_a_moment_delays_the_report_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    requester = Requester()
+    failed: list[str] = []
+
+    def once(name: str) -> None:
+        transactions = gateway.gateway.commitments._transactions
+        true = getattr(transactions, name)
+
+        def locked(*arguments: object) -> object:
+            if name not in failed:
+                failed.append(name)
+                raise sqlite3.OperationalError("database is locked")
+            return true(*arguments)
+
+        monkeypatch.setattr(transactions, name, locked)
+
+    with running(tmp_path) as gateway:
+        monkeypatch.setattr(commitments, "PAUSE_AFTER_A_FAULT", 0.01)
+        monkeypatch.setattr(reporting, "PAUSE_AFTER_A_FAULT", 0.01)
+        gateway.store(*STUDY.instances)
+        once("decide")
+        once("end")
+        with requester.asking(gateway) as association:
+            assert commitment.ask(association, REQUEST) == STORED
+            gateway.await_event("CommitmentDelivered")
+    assert failed == ["decide", "end"]
+    assert caplog.text.count("the index cannot be used: database is locked") == 2
 
 
 # --- the study ---------------------------------------------------------------------------------------
