@@ -16,6 +16,7 @@ from dataclasses import replace
 from simulator.gateway.forward_queue import Dispatch, ForwardQueue, Selection
 from simulator.gateway.forwarding import Forwarder
 from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.safekeeping import Asked, Progress, Safekeeping
 from simulator.gateway.store import Store
 from simulator.site import Destination, Forwarding, Site
 
@@ -35,8 +36,12 @@ class Outbox:
         self.queue = ForwardQueue(index)
         self._index = index
         self._forwarding = site.forwarding
+        self._ended = ended
+        self.safekeeping = Safekeeping(site, index, self._come_back)
         self._lines = {
-            each.ae_title: _Line(site.forwarding, each, self.queue, Forwarder(site, each, index, store), index, ended)
+            each.ae_title: _Line(
+                site.forwarding, each, self.queue, Forwarder(site, each, index, store), self.safekeeping, index, ended
+            )
             for each in site.forwarding.destinations
         }
 
@@ -63,8 +68,18 @@ class Outbox:
         for line in self._lines.values():
             line.start()
 
+    def _come_back(self, asked: Asked, problem: str) -> None:
+        """Take in a storage commitment report that came when nobody waited at the association any more."""
+        attempts = self.queue.attempts(asked.dispatch)
+        state = "done" if not problem else "waiting" if attempts < self._forwarding.attempts else "failed"
+        due = time.time() + _wait_after(self._forwarding, max(1, attempts))
+        self.queue.come_back(asked.dispatch, state, due, problem)
+        self.look()
+        self._ended(asked.study_instance_uid)
+
     def stop(self) -> None:
         """Finish the instances in hand and stop; what is left is found again at the next start."""
+        self.safekeeping.stop()
         for line in self._lines.values():
             line.stop()
         deadline = time.monotonic() + _PATIENCE_WITH_DESTINATIONS
@@ -105,11 +120,14 @@ class _Line:
         destination: Destination,
         queue: ForwardQueue,
         forwarder: Forwarder,
+        safekeeping: Safekeeping,
         index: Index,
         ended: Callable[[str], None],
     ) -> None:
         self._forwarding = forwarding
+        self._destination = destination
         self._ae_title = destination.ae_title
+        self._safekeeping = safekeeping
         self._queue = queue
         self._forwarder = forwarder
         self._index = index
@@ -170,12 +188,13 @@ class _Line:
             )
             return
         state = "done" if not problem else "waiting" if dispatch.attempts < self._forwarding.attempts else "failed"
-        self._queue.end(dispatch, state, time.time() + self._wait_after(dispatch.attempts), problem)
+        self._queue.end(dispatch, state, time.time() + _wait_after(self._forwarding, dispatch.attempts), problem)
         if problem:
             level = logging.ERROR if state == "failed" else logging.WARNING
             _LOG.log(level, "study %s, %s, attempt %d: %s", study, self._ae_title, dispatch.attempts, problem)
         self._ended(study)
 
-    def _wait_after(self, attempts: int) -> float:
-        doubled = self._forwarding.retry_after * float(2 ** min(attempts - 1, 60))
-        return min(doubled, self._forwarding.retry_at_most)
+
+def _wait_after(forwarding: Forwarding, attempts: int) -> float:
+    doubled = forwarding.retry_after * float(2 ** min(attempts - 1, 60))
+    return min(doubled, forwarding.retry_at_most)
