@@ -179,20 +179,35 @@ class _Line:
 
     def _attempt(self, dispatch: Dispatch) -> None:
         study = dispatch.selection.study_instance_uid
-        missing = self._queue.missing(dispatch)
-        rows = [row for row in self._index.instances(study) if row.sop_instance_uid in missing]
-        problem = self._forwarder.send(rows, lambda: self._queue.stands(dispatch))
-        if problem and self._stopping:  # given up by us: not the destination's fault, and not an attempt
+        progress = self._bring(dispatch)
+        problem = progress.problem
+        if problem and self._stopping and not progress.waits:  # given up by us: not the destination's fault
             self._queue.end(
                 replace(dispatch, attempts=dispatch.attempts - 1), "waiting", dispatch.due, dispatch.problem
             )
             return
+        # To look whether the report of the last attempt came is no attempt of its own.
+        dispatch = replace(dispatch, attempts=min(dispatch.attempts, self._forwarding.attempts))
+        wait = _wait_after(self._forwarding, dispatch.attempts)
         state = "done" if not problem else "waiting" if dispatch.attempts < self._forwarding.attempts else "failed"
-        self._queue.end(dispatch, state, time.time() + _wait_after(self._forwarding, dispatch.attempts), problem)
+        if progress.waits:
+            state, wait = "waiting", self._forwarding.report_within
+        self._queue.end(dispatch, state, time.time() + wait, problem)
         if problem:
-            level = logging.ERROR if state == "failed" else logging.WARNING
+            level = logging.ERROR if state == "failed" else logging.INFO if progress.waits else logging.WARNING
             _LOG.log(level, "study %s, %s, attempt %d: %s", study, self._ae_title, dispatch.attempts, problem)
         self._ended(study)
+
+    def _bring(self, dispatch: Dispatch) -> Progress:
+        """Send what the destination lacks and, where the site asks for it, have it commit to all."""
+        missing = self._queue.missing(dispatch)
+        study = dispatch.selection.study_instance_uid
+        rows = [row for row in self._index.instances(study) if row.sop_instance_uid in missing]
+        problem = self._forwarder.send(rows, lambda: self._queue.stands(dispatch))
+        if problem or not self._destination.commitment:
+            return Progress(problem)
+        may_ask = dispatch.attempts <= self._forwarding.attempts
+        return self._safekeeping.secure(dispatch, self._destination, may_ask=may_ask)
 
 
 def _wait_after(forwarding: Forwarding, attempts: int) -> float:

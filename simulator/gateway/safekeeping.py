@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from simulator.errors import PeerError
 from simulator.events import CommitmentAnswered, CommitmentReported, CommitmentRequested
-from simulator.gateway import statuses
+from simulator.gateway import access, statuses
 from simulator.gateway.forward_queue import Dispatch
 from simulator.gateway.index import Index
 from simulator.site import Destination, Site
@@ -111,6 +111,8 @@ class Safekeeping:
             self._site.gateway.ae_title,
             peer,
             [Context(PUSH_MODEL, TRANSFER_SYNTAXES)],
+            access.time_outs(self._site),
+            tls=access.credentials(self._site, destination),
             attend=lambda library: Dialogue(library, on_report=self.by("same")),
         ) as association:
             answer = commitment.ask(association, request)
@@ -130,7 +132,7 @@ class Safekeeping:
         return ""
 
     def _keep(self, association: Association, transaction_uid: str) -> None:
-        end = time.monotonic() + HOLD
+        end = time.monotonic() + min(HOLD, self._site.forwarding.report_within)
         with self._grown:
             while self._outcomes[transaction_uid] is None and association.stands and not self._stopping:
                 if time.monotonic() > end:
