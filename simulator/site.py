@@ -201,7 +201,6 @@ class Forwarding(_Strict):
     )
     retry_after: float = Field(default=1.0, ge=0, description="Seconds before the second try; doubles each time.")
     retry_at_most: float = Field(default=300.0, ge=0, description="Seconds between two tries, at most.")
-
     report_within: float = Field(
         default=600.0, gt=0, description="Seconds to wait for a storage commitment report before asking again."
     )
