@@ -180,6 +180,11 @@ class Destination(_Strict):
         default=(), description="By itself goes what is of these SOP classes (name, keyword or UID); empty: everything."
     )
 
+    commitment: bool = Field(
+        default=False,
+        description="Whether it is asked for storage commitment; what it has not committed to is not forwarded yet.",
+    )
+
     def sop_class_uids(self) -> frozenset[str]:
         """Return the SOP Class UIDs of what goes there by itself; empty for everything."""
         return frozenset(by_name(name).uid for name in self.sop_classes)
@@ -194,6 +199,9 @@ class Forwarding(_Strict):
     )
     retry_after: float = Field(default=1.0, ge=0, description="Seconds before the second try; doubles each time.")
     retry_at_most: float = Field(default=300.0, ge=0, description="Seconds between two tries, at most.")
+    report_within: float = Field(
+        default=600.0, gt=0, description="Seconds to wait for a storage commitment report before asking again."
+    )
 
     @model_validator(mode="after")
     def _names_each_destination_once(self) -> Forwarding:

@@ -16,11 +16,12 @@ from typing import Any
 
 from simulator import site as profile
 from simulator.cli.gateway_command import serve
-from simulator.events import Event, StudyPurged
+from simulator.events import CommitmentReported, Event, StudyPurged
 from simulator.gateway.correction import Copy
 from simulator.gateway.forward_queue import Dispatch, Selection
 from simulator.gateway.forwarding import Forwarder
 from simulator.gateway.index import InstanceRow, StudyRow
+from simulator.gateway.safekeeping import Asked, Progress
 from simulator.gateway.server import Gateway
 from simulator.gateway.steps import Matched, Received, Unmatched, Verdict
 from simulator.gateway.transactions import Transaction
@@ -270,6 +271,28 @@ class TakesEveryCommitmentRequest(Gateway):
             return Response(0x0000)
 
         self.commitments.answer = friendly  # type: ignore[method-assign]
+
+
+class ForwardsWithoutCommitment(Gateway):
+    """Counts a study as forwarded once it is stored at the destination, whatever the site asks for."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        self.outbox.safekeeping.secure = lambda *_, **__: Progress()  # type: ignore[method-assign]
+
+
+class TakesAnyReportForACommitment(Gateway):
+    """Asks the destination, and takes whatever it reports for a commitment to everything."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        note = self.outbox.safekeeping._note
+
+        def trusting(asked: Asked, report: Report, event: CommitmentReported) -> str:
+            everything = tuple(Reference("1.2.840.10008.5.1.4.1.1.2", uid) for uid in asked.sop_instance_uids)
+            return note(asked, Report(report.transaction_uid, everything, ()), event)
+
+        self.outbox.safekeeping._note = trusting  # type: ignore[method-assign]
 
 
 def alter_reports(change: Callable[[Report], Report]) -> None:
@@ -589,6 +612,8 @@ IMPOSTORS: dict[str, type[Gateway]] = {
     "never-reports": NeverReports,
     "forgets-reports-when-killed": ForgetsReportsWhenKilled,
     "always-calls-back": AlwaysCallsBack,
+    "forwards-without-commitment": ForwardsWithoutCommitment,
+    "takes-any-report-for-a-commitment": TakesAnyReportForACommitment,
     "takes-every-commitment-request": TakesEveryCommitmentRequest,
     "ignores-patient-updates": IgnoresPatientUpdates,
     "merges-nobody": MergesNobody,

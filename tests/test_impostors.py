@@ -197,6 +197,31 @@ CAUGHT = [
         {"wire.commitments.study.via": ("same", "new")},
     ),
     (
+        "forwards-without-commitment",
+        "destination-commitment[refused]",
+        {
+            "gateway.studies.study.state": ("failed", "forwarded"),
+            "gateway.studies.study.states": (
+                ["receiving", "matched", "forwarding", "failed"],
+                ["receiving", "matched", "forwarding", "forwarded"],
+            ),
+            "gateway.studies.study.destinations.archive.state": ("failed", "done"),
+            "gateway.studies.study.destinations.archive.attempts": (3, 1),
+            "gateway.studies.study.destinations.archive.problem": (
+                "refused the request for storage commitment with 0213",
+                "",
+            ),
+        },
+    ),
+    (
+        "takes-any-report-for-a-commitment",
+        "destination-commitment[one-lost]",
+        {
+            "gateway.studies.study.destinations.archive.attempts": (2, 1),
+            "downstream.studies.study.repeated": (1, 0),
+        },
+    ),
+    (
         "takes-every-commitment-request",
         "commitment-refused[transaction-missing]",
         {"wire.commitments.study.answers": ({"0115": 1}, {"0000": 1})},

@@ -21,7 +21,7 @@ from simulator.events import (
     StoreFailed,
 )
 from simulator.wire import commitment
-from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing
+from simulator.wire.association import VERIFICATION, Address, Association, Attendant, Context, Outgoing
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.dialogue import Dialogue
 from simulator.wire.tls import Credentials
@@ -167,7 +167,7 @@ class Modality:
         return response.stored
 
     def _associate(
-        self, contexts: Sequence[Context], attend: Callable[[Any], object] | None = None
+        self, contexts: Sequence[Context], attend: Callable[[Any], Attendant] | None = None
     ) -> Association | None:
         """Return an association, or None when the gateway gave none, which is observed."""
         try:

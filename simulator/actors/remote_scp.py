@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from simulator.actors.observation import Observe, observation
+from simulator.actors.safekeeper import Commits, Safekeeper
 from simulator.errors import StartError
 from simulator.events import InstanceReceived
 from simulator.wire import part10
 from simulator.wire.acceptor import Acceptor, EndAssociation
-from simulator.wire.association import Context, Outgoing, Response, StoreRequest
+from simulator.wire.association import Address, Context, Outgoing, Response, StoreRequest
 
 _OUT_OF_RESOURCES = 0xA700  # PS3.4 B.2.3
 
@@ -28,7 +30,8 @@ class Behaviour:
 
     status: what it answers, without storing when that is a failure. times: to so many requests; None: to all, and the
     rest get success. aborts_at: the request at which it aborts. hangs_at: the request that it never answers.
-    rejects: it rejects every association.
+    rejects: it rejects every association. commits: see `simulator.actors.safekeeper`. loses: so many of the first
+    instances are gone when it is first asked for storage commitment.
     """
 
     status: int = 0x0000
@@ -36,6 +39,9 @@ class Behaviour:
     aborts_at: int = 0
     hangs_at: int = 0
     rejects: bool = False
+    commits: Commits = "honestly"
+    loses: int = 0
+    reports: Literal["same", "new"] = "same"
 
 
 class RemoteSCP:
@@ -59,12 +65,22 @@ class RemoteSCP:
         self._observer = observer
         self._behaviour = behaviour or Behaviour()
         self._where = (host, port)
-        self._acceptor_at = partial(Acceptor, ae_title, host, contexts=contexts, on_store=self._take, tls=tls)
+        self._safekeeper = Safekeeper(
+            ae_title, self._behaviour.commits, self._behaviour.loses, self._behaviour.reports == "same"
+        )
+        on_action = self._safekeeper.answer if self._behaviour.commits != "no" else None
+        self._acceptor_at = partial(
+            Acceptor, ae_title, host, contexts=contexts, on_store=self._take, on_action=on_action, tls=tls
+        )
         self._callers = () if self._behaviour.rejects else None
         self._acceptor: Acceptor | None = None
         self._reserved: socket.socket | None = None
         self._requests = itertools.count(1)
         self._stopped = threading.Event()
+
+    def report_to(self, gateway: Address) -> None:
+        """Have storage commitment reports that need an association of their own go to this address."""
+        self._safekeeper.gateway = gateway
 
     def reserve(self) -> int:
         """Take a port and return it; nobody listens there until `start`. Raises `StartError`."""
@@ -93,6 +109,7 @@ class RemoteSCP:
     def stop(self) -> None:
         """Stop listening."""
         self._stopped.set()
+        self._safekeeper.stop()
         if self._acceptor is not None:
             self._acceptor.stop()
         elif self._reserved is not None:
@@ -106,6 +123,8 @@ class RemoteSCP:
                 self._stopped.wait()
             raise EndAssociation
         response = self._response(request, number)
+        if response.stored:
+            self._safekeeper.hold(request.sop_class_uid, request.sop_instance_uid)
         self._note(request, response.status_text)
         return response
 

@@ -17,7 +17,7 @@ from simulator.errors import NotDicom
 from simulator.events import CommitmentDecided, CommitmentReceived
 from simulator.gateway import statuses
 from simulator.gateway.index import Index, InstanceRow
-from simulator.gateway.reporting import Reporter
+from simulator.gateway.reporting import PAUSE_AFTER_A_FAULT, Reporter
 from simulator.gateway.store import Store
 from simulator.gateway.study_queue import StudyQueue
 from simulator.gateway.transactions import Transaction, Transactions
@@ -92,7 +92,13 @@ class Commitments:
             self._reporter.bring(transaction)
 
     def _decide(self, number: str) -> None:
-        transaction = self._transactions.get(int(number))
+        try:
+            self._decide_on(self._transactions.get(int(number)))
+        except sqlite3.Error as error:
+            _LOG.error("commitment request %s waits: the index cannot be used: %s", number, error)
+            self._requests.postpone(number, PAUSE_AFTER_A_FAULT)
+
+    def _decide_on(self, transaction: Transaction) -> None:
         if self._transactions.is_repeated(transaction):
             outcome: _Outcome = tuple(
                 (each, statuses.REPEATED_TRANSACTION.code) for each in _distinct(transaction.references)

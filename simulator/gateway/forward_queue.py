@@ -194,6 +194,17 @@ class ForwardQueue:
                 (state, dispatch.attempts, due, problem, dispatch.number),
             )
 
+    def come_back(self, number: int, state: str, due: float, problem: str) -> None:
+        """Change a dispatch that waits, if it still does: its storage commitment report came."""
+        rows = self._index.rows(f"SELECT {_COLUMNS} FROM dispatch WHERE number = ? AND state = 'waiting'", number)  # noqa: S608
+        if rows:
+            self.end(_dispatch(rows[0]), state, due, problem)
+
+    def attempts(self, number: int) -> int:
+        """Return how often a dispatch was tried."""
+        rows = self._index.rows("SELECT attempts FROM dispatch WHERE number = ?", number)
+        return int(rows[0][0]) if rows else 0
+
     def recover(self, latest: float) -> tuple[Dispatch, ...]:
         """Return what the last run was cut off at; it waits again, and nothing waits beyond `latest`.
 

@@ -95,6 +95,18 @@ CREATE TABLE commitment (
     instances TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE TABLE commitment_asked (
+    transaction_uid TEXT PRIMARY KEY,
+    destination TEXT NOT NULL,
+    dispatch INTEGER NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    instances TEXT NOT NULL
+) STRICT;
+CREATE TABLE delivery_commitment (
+    sop_instance_uid TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    PRIMARY KEY (sop_instance_uid, destination)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX commitment_transaction ON commitment (transaction_uid);
 CREATE TABLE dispatch (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -16,6 +16,7 @@ from dataclasses import replace
 from simulator.gateway.forward_queue import Dispatch, ForwardQueue, Selection
 from simulator.gateway.forwarding import Forwarder
 from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.safekeeping import Asked, Progress, Safekeeping
 from simulator.gateway.store import Store
 from simulator.site import Destination, Forwarding, Site
 
@@ -35,8 +36,12 @@ class Outbox:
         self.queue = ForwardQueue(index)
         self._index = index
         self._forwarding = site.forwarding
+        self._ended = ended
+        self.safekeeping = Safekeeping(site, index, self._come_back)
         self._lines = {
-            each.ae_title: _Line(site.forwarding, each, self.queue, Forwarder(site, each, index, store), index, ended)
+            each.ae_title: _Line(
+                site.forwarding, each, self.queue, Forwarder(site, each, index, store), self.safekeeping, index, ended
+            )
             for each in site.forwarding.destinations
         }
 
@@ -63,8 +68,18 @@ class Outbox:
         for line in self._lines.values():
             line.start()
 
+    def _come_back(self, asked: Asked, problem: str) -> None:
+        """Take in a storage commitment report that came when nobody waited at the association any more."""
+        attempts = self.queue.attempts(asked.dispatch)
+        state = "done" if not problem else "waiting" if attempts < self._forwarding.attempts else "failed"
+        due = time.time() + _wait_after(self._forwarding, max(1, attempts))
+        self.queue.come_back(asked.dispatch, state, due, problem)
+        self.look()
+        self._ended(asked.study_instance_uid)
+
     def stop(self) -> None:
         """Finish the instances in hand and stop; what is left is found again at the next start."""
+        self.safekeeping.stop()
         for line in self._lines.values():
             line.stop()
         deadline = time.monotonic() + _PATIENCE_WITH_DESTINATIONS
@@ -105,11 +120,14 @@ class _Line:
         destination: Destination,
         queue: ForwardQueue,
         forwarder: Forwarder,
+        safekeeping: Safekeeping,
         index: Index,
         ended: Callable[[str], None],
     ) -> None:
         self._forwarding = forwarding
+        self._destination = destination
         self._ae_title = destination.ae_title
+        self._safekeeping = safekeeping
         self._queue = queue
         self._forwarder = forwarder
         self._index = index
@@ -161,21 +179,37 @@ class _Line:
 
     def _attempt(self, dispatch: Dispatch) -> None:
         study = dispatch.selection.study_instance_uid
-        missing = self._queue.missing(dispatch)
-        rows = [row for row in self._index.instances(study) if row.sop_instance_uid in missing]
-        problem = self._forwarder.send(rows, lambda: self._queue.stands(dispatch))
-        if problem and self._stopping:  # given up by us: not the destination's fault, and not an attempt
+        progress = self._bring(dispatch)
+        problem = progress.problem
+        if problem and self._stopping and not progress.waits:  # given up by us: not the destination's fault
             self._queue.end(
                 replace(dispatch, attempts=dispatch.attempts - 1), "waiting", dispatch.due, dispatch.problem
             )
             return
+        # To look whether the report of the last attempt came is no attempt of its own.
+        dispatch = replace(dispatch, attempts=min(dispatch.attempts, self._forwarding.attempts))
+        wait = _wait_after(self._forwarding, dispatch.attempts)
         state = "done" if not problem else "waiting" if dispatch.attempts < self._forwarding.attempts else "failed"
-        self._queue.end(dispatch, state, time.time() + self._wait_after(dispatch.attempts), problem)
+        if progress.waits:
+            state, wait = "waiting", self._forwarding.report_within
+        self._queue.end(dispatch, state, time.time() + wait, problem)
         if problem:
-            level = logging.ERROR if state == "failed" else logging.WARNING
+            level = logging.ERROR if state == "failed" else logging.INFO if progress.waits else logging.WARNING
             _LOG.log(level, "study %s, %s, attempt %d: %s", study, self._ae_title, dispatch.attempts, problem)
         self._ended(study)
 
-    def _wait_after(self, attempts: int) -> float:
-        doubled = self._forwarding.retry_after * float(2 ** min(attempts - 1, 60))
-        return min(doubled, self._forwarding.retry_at_most)
+    def _bring(self, dispatch: Dispatch) -> Progress:
+        """Send what the destination lacks and, where the site asks for it, have it commit to all."""
+        missing = self._queue.missing(dispatch)
+        study = dispatch.selection.study_instance_uid
+        rows = [row for row in self._index.instances(study) if row.sop_instance_uid in missing]
+        problem = self._forwarder.send(rows, lambda: self._queue.stands(dispatch))
+        if problem or not self._destination.commitment:
+            return Progress(problem)
+        may_ask = dispatch.attempts <= self._forwarding.attempts
+        return self._safekeeping.secure(dispatch, self._destination, may_ask=may_ask)
+
+
+def _wait_after(forwarding: Forwarding, attempts: int) -> float:
+    doubled = forwarding.retry_after * float(2 ** min(attempts - 1, 60))
+    return min(doubled, forwarding.retry_at_most)

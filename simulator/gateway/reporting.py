@@ -8,6 +8,7 @@ does not arrive is tried again, each time after twice as long, until the site's 
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 
 from simulator.errors import PeerError
@@ -19,6 +20,9 @@ from simulator.site import Site
 from simulator.wire import commitment
 from simulator.wire.association import Address, Response, TimeOuts
 from simulator.wire.dialogue import Dialogue
+
+PAUSE_AFTER_A_FAULT = 1.0
+"""Seconds to leave an index alone that could not be read or written."""
 
 _LONGEST_WAIT = 3600.0
 _TIME_OUTS = TimeOuts(connection=5.0, acse=10.0, dimse=15.0)
@@ -56,8 +60,9 @@ class Reporter:
                 return
             queue = self._queues.get(transaction.calling_ae_title)
             if queue is None:
-                queue = StudyQueue(f"reports-{transaction.calling_ae_title}", self._try)
-                self._queues[transaction.calling_ae_title] = queue
+                name = transaction.calling_ae_title
+                queue = StudyQueue(f"reports-{name}", lambda number: self._try(number, name))
+                self._queues[name] = queue
                 queue.start()
             queue.hasten(str(transaction.number))
 
@@ -68,11 +73,16 @@ class Reporter:
         for queue in self._queues.values():
             queue.stop()
 
-    def _try(self, number: str) -> None:
-        transaction = self._transactions.get(int(number))
+    def _try(self, number: str, calling_ae_title: str) -> None:
+        try:
+            self._report(self._transactions.get(int(number)))
+        except sqlite3.Error as error:
+            _LOG.error("commitment report %s waits: the index cannot be used: %s", number, error)
+            self._queues[calling_ae_title].postpone(number, PAUSE_AFTER_A_FAULT)
+
+    def _report(self, transaction: Transaction) -> None:
         via, problem = self._delivered(transaction)
         if via:
-            self._dialogues.pop(transaction.number, None)
             event = CommitmentDelivered(
                 observer="gateway",
                 transaction_uid=transaction.transaction_uid,
@@ -80,6 +90,7 @@ class Reporter:
                 via=via,
             )
             self._transactions.end(transaction.number, "reported", event)
+            self._dialogues.pop(transaction.number, None)
             return
         self._put_off(transaction, problem)
 
@@ -133,8 +144,8 @@ class Reporter:
             )
             return "", "; ".join(problems)
         try:
-            secured = self._credentials.get(transaction.calling_ae_title)
-            with commitment.report_association(self._here, address, _TIME_OUTS, secured) as association:
+            secured = self._credentials[address.ae_title]
+            with commitment.report_association(self._here, address, _TIME_OUTS, tls=secured) as association:
                 response = commitment.tell(association, transaction.report())
             if response.status == 0:
                 return "new", ""

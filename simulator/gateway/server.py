@@ -336,6 +336,7 @@ class Gateway:
             tell=self.gatekeeper.tell,
             time_outs=access.time_outs(self.site),
             on_action=self.commitments.answer,
+            on_report=self.outbox.safekeeping.by("new"),
         )
 
     def _listen(self, acceptor: Acceptor) -> tuple[int, int]:

@@ -93,6 +93,19 @@ NO_SUCH_CLASS: Final = StatusMeaning(
 )
 NO_SUCH_ACTION: Final = StatusMeaning(0x0123, "Failure", "No Such Action", "Action Type ID is not 1.")
 
+# N-EVENT-REPORT of storage commitment, with the gateway as SCU (PS3.7 10.1.1.1.8)
+REPORT_TAKEN: Final = StatusMeaning(0x0000, "Success", "Success", "What the destination commits to is written down.")
+NO_SUCH_EVENT: Final = StatusMeaning(0x0113, "Failure", "No Such Event Type", "Event Type ID is neither 1 nor 2.")
+REPORT_UNREADABLE: Final = StatusMeaning(
+    0x0110, "Failure", "Processing Failure", "The Event Information cannot be read. Error Comment says where."
+)
+REPORT_UNASKED: Final = StatusMeaning(
+    0x0115,
+    "Failure",
+    "Invalid Argument Value",
+    "No request is open under the Transaction UID, or another AE was asked under it.",
+)
+
 # Failure Reason (0008,1197) in a storage commitment report (PS3.3 C.14.1.1)
 NOT_AS_IT_CAME: Final = StatusMeaning(
     0x0110, "Failure", "Processing Failure", "The file cannot be read, or its digest is not the one taken on receipt."
@@ -115,6 +128,11 @@ NO_RESOURCES: Final = StatusMeaning(
 def action_statuses() -> tuple[StatusMeaning, ...]:
     """Return every status of an N-ACTION response, in the order of their codes."""
     return (REQUEST_RECEIVED, REQUEST_NOT_KEPT, NO_SUCH_INSTANCE, INVALID_ARGUMENT, NO_SUCH_CLASS, NO_SUCH_ACTION)
+
+
+def report_statuses() -> tuple[StatusMeaning, ...]:
+    """Return every status of an N-EVENT-REPORT response, in the order of their codes."""
+    return (REPORT_TAKEN, REPORT_UNREADABLE, NO_SUCH_INSTANCE, NO_SUCH_EVENT, REPORT_UNASKED)
 
 
 def failure_reasons() -> tuple[StatusMeaning, ...]:

@@ -47,7 +47,7 @@ from simulator.events import (
     StudyPurged,
     WaitEnded,
 )
-from simulator.scenario.history import History
+from simulator.scenario.history import History, Seen
 from simulator.scenario.model import (
     AnswersExpectation,
     ArrivalExpectation,
@@ -222,9 +222,9 @@ class _Judge:
         return "; ".join([because, *refused, *failed])
 
     def _commitment(self, name: str, expected: CommitmentExpectation) -> Iterator[Finding]:
-        asked = [e for e in self._history.of(CommitmentRequested) if e.study_instance_uid == self._uid(name)]
-        lost = [e for e in self._history.of(CommitmentFailed) if e.study_instance_uid == self._uid(name)]
-        answers = [e for e in self._history.of(CommitmentAnswered) if e.study_instance_uid == self._uid(name)]
+        asked = [e for e in self._modality(CommitmentRequested) if e.study_instance_uid == self._uid(name)]
+        lost = [e for e in self._modality(CommitmentFailed) if e.study_instance_uid == self._uid(name)]
+        answers = [e for e in self._modality(CommitmentAnswered) if e.study_instance_uid == self._uid(name)]
         reports = self._reports(name)
         last = reports[-1] if reports else None
         seen: dict[str, Callable[[], Any]] = {
@@ -252,16 +252,20 @@ class _Judge:
                 )
             yield _finding(f"wire.commitments.{name}.{key}", value, observed, because)
 
+    def _modality(self, kind: type[Seen]) -> list[Seen]:
+        """Return what the modality saw; the gateway tells of the same things where it is the SCU itself."""
+        return [event for event in self._history.of(kind) if event.observer == "modality"]
+
     def _reports(self, name: str) -> list[CommitmentReported]:
         """Return the reports about the study that the modality took."""
-        asked = [e for e in self._history.of(CommitmentRequested) if e.study_instance_uid == self._uid(name)]
+        asked = [e for e in self._modality(CommitmentRequested) if e.study_instance_uid == self._uid(name)]
         uids = {each.transaction_uid for each in asked}
-        taken = [e for e in self._history.of(CommitmentReported) if e.status == "0000"]
+        taken = [e for e in self._modality(CommitmentReported) if e.status == "0000"]
         return [each for each in taken if each.transaction_uid in uids]
 
     def _strangers(self) -> str:
-        asked = {e.transaction_uid for e in self._history.of(CommitmentRequested)}
-        unknown = {e.transaction_uid for e in self._history.of(CommitmentReported)} - asked
+        asked = {e.transaction_uid for e in self._modality(CommitmentRequested)}
+        unknown = {e.transaction_uid for e in self._modality(CommitmentReported)} - asked
         return (
             f"; what came has a Transaction UID that nobody asked under: {', '.join(sorted(unknown))}"
             if unknown

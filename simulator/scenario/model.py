@@ -117,6 +117,13 @@ class RemoteSpec(Strict):
     times: int | None = Field(default=None, ge=1, description="To so many requests `answers` goes; without it, to all.")
     aborts_at: int | None = Field(default=None, ge=1, description="It aborts the association at this request.")
     hangs_at: int | None = Field(default=None, ge=1, description="It never answers this request.")
+    commits: Literal["honestly", "never-reports", "leaves-one-out", "another-transaction", "refuses", "no"] = Field(
+        default="honestly", description="What becomes of a request for storage commitment."
+    )
+    loses: int = Field(default=0, ge=0, description="So many of the first instances are gone when it is first asked.")
+    reports: Literal["same", "new"] = Field(
+        default="same", description="Whether it reports on the association of the request or on a new one."
+    )
     destination: dict[str, Any] = Field(
         default_factory=dict, description="Laid over what the site profile says of it as a destination."
     )

@@ -195,6 +195,7 @@ class _Stage:
     def __enter__(self) -> _Stage:
         try:
             self._started = self._gateway.start()
+            self._tell_remotes()
         except BaseException:  # an interrupt too must leave no process behind
             self._gateway.stop()
             self._stop_remotes()
@@ -224,6 +225,12 @@ class _Stage:
             }
             for name, remote in self._remotes.items()
         ]
+
+    def _tell_remotes(self) -> None:
+        """Tell the remote SCPs where the gateway listens now."""
+        assert self._started is not None
+        for remote in self._remotes.values():
+            remote.report_to(Address(self._started.ae_title, _LOOPBACK, self._started.dicom_port))
 
     def _stop_remotes(self) -> None:
         for remote in self._remotes.values():
@@ -311,6 +318,7 @@ class _Stage:
             self._store_until(how.storing, how.after or 1, end)
         end()  # unless it has ended already
         self._started = self._gateway.start(overridden(self._gateway.site, how.site))
+        self._tell_remotes()
 
     def _store_until(self, name: str, answers: int, end: Callable[[], None]) -> None:
         """Send a study; after so many answers `end`, in the thread that sends, so that no instance comes between."""
@@ -449,6 +457,8 @@ class _Tally:
             self.rejected[event.field] += 1
         elif isinstance(event, ConnectionBroken):
             self.broken[event.problem] += 1
+        elif isinstance(event, CommitmentRequested | CommitmentReported) and event.observer == "gateway":
+            return  # the gateway as SCU: not the modality's request
         elif isinstance(event, CommitmentRequested):
             self._studies[event.transaction_uid] = event.study_instance_uid
         elif isinstance(event, CommitmentReported | CommitmentDelivered | CommitmentUndelivered):
@@ -502,6 +512,9 @@ def _remote(name: str, spec: RemoteSpec, planned: Plan, recorder: Recorder) -> R
         aborts_at=spec.aborts_at or 0,
         hangs_at=spec.hangs_at or 0,
         rejects=spec.rejects,
+        commits=spec.commits,
+        loses=spec.loses,
+        reports=spec.reports,
     )
     return RemoteSCP(
         name.upper(),

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from types import TracebackType
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 
 from pydicom.uid import UID
 from pynetdicom import AE, _config, build_context, build_role, evt
@@ -158,6 +158,13 @@ class Route:
     source: str = ""
 
 
+class Attendant(Protocol):
+    """Who serves what the peer asks on an association that this side requested."""
+
+    def settle(self) -> None:
+        """Return once nothing is being served any more."""
+
+
 class Association:
     """An accepted association on which this side is SCU; a context manager that releases at the end.
 
@@ -171,7 +178,7 @@ class Association:
         contexts: Sequence[Context],
         time_outs: TimeOuts,
         route: Route,
-        attend: Callable[[Any], object] | None = None,
+        attend: Callable[[Any], Attendant] | None = None,
     ) -> None:
         """Request an association. Use `request`."""
         self.peer = peer
@@ -182,7 +189,13 @@ class Association:
         ae.dimse_timeout = time_outs.dimse
         ae.network_timeout = None
         titles = on_the_wire(peer.ae_title) + on_the_wire(calling_ae_title)
-        self._library = _negotiated(ae, peer, contexts, route, titles, attend)
+        self._attendants: list[Attendant] = []
+
+        def attended(library: _LibraryAssociation) -> None:
+            if attend is not None:
+                self._attendants.append(attend(library))
+
+        self._library = _negotiated(ae, peer, contexts, route, titles, attended)
         self._parking_place = _ParkingPlace()
         self._library._reactor_checkpoint = self._parking_place
         if not self._parking_place.wait_until_parked(self._library, time_outs.acse):
@@ -199,7 +212,7 @@ class Association:
         *,
         tls: Credentials | None = None,
         source: str = "",
-        attend: Callable[[Any], object] | None = None,
+        attend: Callable[[Any], Attendant] | None = None,
     ) -> Association:
         """Open an association to `peer`, proposing `contexts` (at most 128), over TLS where `tls` says with what.
 
@@ -295,7 +308,9 @@ class Association:
         return self._library.is_established and not self._has_ended()
 
     def release(self) -> None:
-        """Release the association (A-RELEASE-RQ), and wait for the answer."""
+        """Release the association (A-RELEASE-RQ), and wait for the answer; what the peer asks is answered first."""
+        for attendant in self._attendants:
+            attendant.settle()
         if self._library.is_established:
             self._library.release()
 
@@ -389,7 +404,7 @@ def _negotiated(
     contexts: Sequence[Context],
     route: Route,
     titles: bytes,
-    attend: Callable[[Any], object] | None,
+    attend: Callable[[_LibraryAssociation], None],
 ) -> _LibraryAssociation:
     """Return an established association, or raise the `PeerError` that says why there is none."""
     seen: set[str] = set()
@@ -404,8 +419,7 @@ def _negotiated(
         seen.add("connected")
         send_without_delay(event)
         send_titles(event.assoc, titles)
-        if attend is not None:
-            attend(event.assoc)
+        attend(event.assoc)
 
     started = time.monotonic()
     association = ae.associate(

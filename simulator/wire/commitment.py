@@ -98,7 +98,7 @@ class Notice:
 
 
 def report_association(
-    calling_ae_title: str, peer: Address, time_outs: TimeOuts | None = None, tls: Credentials | None = None
+    calling_ae_title: str, peer: Address, time_outs: TimeOuts | None = None, *, tls: Credentials | None = None
 ) -> Association:
     """Open an association on which this side is SCP of storage commitment (role selection: SCU 0, SCP 1).
 

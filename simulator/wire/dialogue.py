@@ -25,6 +25,7 @@ QUIET = 0.1
 """Seconds since the last message of the peer after which it is taken to wait for a report."""
 
 _POLL_SECONDS = 0.02
+_PATIENCE = 5.0  # seconds that a release waits for who serves a request
 _UNRECOGNIZED_OPERATION = 0x0211  # PS3.7 Annex C: not one of those agreed upon, here by the roles
 _FIRST_MESSAGE_ID = 32768  # of reports; responses are told apart by who asks, so any would do
 
@@ -61,7 +62,8 @@ class Dialogue:
 
     def _serve(self, msg: Any, context_id: int) -> None:
         """Serve one message, in the reactor's thread (an N-EVENT-REPORT-RQ in one of its own)."""
-        self._serving += 1
+        with self._answered:
+            self._serving += 1
         try:
             if isinstance(msg, N_EVENT_REPORT) and msg.MessageIDBeingRespondedTo is not None:
                 self._take_answer(msg)
@@ -71,8 +73,10 @@ class Dialogue:
                 self._goes_on = self._goes_on or isinstance(msg, C_STORE)
                 self._serve_other(msg, context_id)
         finally:
-            self._last_served = time.monotonic()
-            self._serving -= 1
+            with self._answered:
+                self._last_served = time.monotonic()
+                self._serving -= 1
+                self._answered.notify_all()
 
     def _is_commitment(self, context_id: int) -> bool:
         context = self._library._accepted_cx.get(context_id)
@@ -150,6 +154,11 @@ class Dialogue:
             self._answered.notify_all()
 
     # --- what this side tells ------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Return once the requests of the peer that came so far are answered: a release would cut the answers off."""
+        with self._answered:
+            self._answered.wait_for(lambda: not self._serving or not self.stands, _PATIENCE)
 
     @property
     def stands(self) -> bool:

@@ -18,14 +18,17 @@ import pytest
 from simulator.actors.commitment import Reports
 from simulator.errors import PeerError
 from simulator.events import CommitmentReported, Event
+from simulator.gateway import commitment as commitments
+from simulator.gateway import reporting
 from simulator.gateway.store import Store
 from simulator.rules.sop_classes import by_name
 from simulator.site import Site
-from simulator.wire import commitment
+from simulator.wire import certificates, commitment
 from simulator.wire.acceptor import Acceptor
 from simulator.wire.association import Address, Association, Context, Response
 from simulator.wire.commitment import PUSH_MODEL, TRANSFER_SYNTAXES, Notice, Reference, Report, Request
 from simulator.wire.dialogue import Dialogue
+from simulator.wire.tls import acceptor_context
 from tests.gateway.made import Running, a_site, events, outgoing, running, states
 from tests.synthesis.made import CT, EXPLICIT, a_study
 from tests.wire.sockets import HOST, PATIENCE, closed_port
@@ -185,6 +188,36 @@ def test_a_requester_that_does_not_accept_the_scp_role_gets_no_report(tmp_path: 
             assert "SCP role" in gateway.await_event("CommitmentUndelivered")["problem"]
     finally:
         deaf.stop()
+
+
+def test_the_report_goes_over_tls_where_the_requester_listens_so(tmp_path: Path) -> None:
+    requester = Requester()
+    files = tmp_path / "certificates"
+    certificates.make(files)
+    secured = certificates.credentials(files, "modality", "ca")
+    assert secured is not None
+    listener = Acceptor(
+        "CT1",
+        HOST,
+        0,
+        [],
+        lambda _: Response(0xA700),
+        on_report=requester.take("new"),
+        tls=acceptor_context(secured, require_certificate=True),
+    )
+    own = {
+        name: str(files / file)
+        for name, file in (("certificate", "gateway.pem"), ("key", "gateway.key"), ("ca", "ca.pem"))
+    }
+    caller = {"ae_title": "CT1", "host": HOST, "port": listener.start(), "tls": True}
+    callers = [caller, {"ae_title": "MODALITY"}, {"ae_title": "CT01"}]
+    try:
+        with running(tmp_path / "data", a_site(gateway={"tls": {"port": 0, **own}}, callers=callers)) as gateway:
+            gateway.store(*STUDY.instances)
+            ask_and_release(gateway, requester)
+            assert requester.await_reports() == [("new", Report("1.2.3", REFERENCES, ()))]
+    finally:
+        listener.stop()
 
 
 def test_one_requester_that_hangs_does_not_hold_up_another(tmp_path: Path) -> None:
@@ -434,6 +467,37 @@ def test_an_index_that_does_not_take_the_request_is_a_processing_failure(
         assert commitment.ask(association, REQUEST) == Response(0x0110, "cannot be written down: database is locked")
         monkeypatch.undo()
         assert commitment.ask(association, REQUEST) == STORED
+
+
+def test_an_index_that_fails_for_a_moment_delays_the_report_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    requester = Requester()
+    failed: list[str] = []
+
+    def once(name: str) -> None:
+        transactions = gateway.gateway.commitments._transactions
+        true = getattr(transactions, name)
+
+        def locked(*arguments: object) -> object:
+            if name not in failed:
+                failed.append(name)
+                raise sqlite3.OperationalError("database is locked")
+            return true(*arguments)
+
+        monkeypatch.setattr(transactions, name, locked)
+
+    with running(tmp_path) as gateway:
+        monkeypatch.setattr(commitments, "PAUSE_AFTER_A_FAULT", 0.01)
+        monkeypatch.setattr(reporting, "PAUSE_AFTER_A_FAULT", 0.01)
+        gateway.store(*STUDY.instances)
+        once("decide")
+        once("end")
+        with requester.asking(gateway) as association:
+            assert commitment.ask(association, REQUEST) == STORED
+            gateway.await_event("CommitmentDelivered")
+    assert failed == ["decide", "end"]
+    assert caplog.text.count("the index cannot be used: database is locked") == 2
 
 
 # --- the study ---------------------------------------------------------------------------------------

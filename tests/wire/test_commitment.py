@@ -403,3 +403,30 @@ def test_the_peer_that_ended_is_found_out() -> None:
 @pytest.mark.parametrize(("text", "value"), [("a" * 70, "a" * 64), ("b\\c", "b/c"), ("\u4e2d\n", "??"), ("", "")])
 def test_a_comment_fits_its_value_representation(text: str, value: str) -> None:
     assert long_string(text) == value
+
+
+def test_a_release_waits_until_the_report_is_answered() -> None:
+    """Or the SCP would not know that it was taken, and bring it again."""
+    scu, heard, go_on, released = Scu(), threading.Event(), threading.Event(), threading.Event()
+    answers: list[Response] = []
+
+    def slowly() -> None:
+        heard.set()
+        go_on.wait(PATIENCE)
+
+    def release() -> None:
+        association.release()
+        released.set()
+
+    scu.before_answering = slowly
+    with an_scp() as scp, asking(scp.port, scu) as association:
+        commitment.ask(association, REQUEST)
+        report = threading.Thread(target=lambda: answers.append(scp.dialogues[0].report(REPORT, PATIENCE)))
+        report.start()
+        assert heard.wait(PATIENCE)
+        threading.Thread(target=release).start()
+        assert not released.wait(0.2)
+        go_on.set()
+        assert released.wait(PATIENCE)
+        report.join(PATIENCE)
+    assert answers == [SUCCESS]
