@@ -116,14 +116,16 @@ class TimeOuts(_Strict):
 class Gateway(_Strict):
     """Where the gateway listens. A port of 0 means any free port; `--ready-file` tells which was taken."""
 
-    ae_title: AETitle = "HAGATEWAY"
-    host: str = "127.0.0.1"
-    dicom_port: Port | Literal["off"] = Field(default=11112, description="`off`: DICOM over TLS alone.")
-    tls: Tls | None = None
+    ae_title: AETitle = Field(default="HAGATEWAY", description="AE title, both called and calling.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on for DICOM and HL7.")
+    dicom_port: Port | Literal["off"] = Field(
+        default=11112, description="TCP port for DICOM; 0 takes any free one. `off`: DICOM over TLS alone."
+    )
+    tls: Tls | None = Field(default=None, description="DICOM over TLS, beside the port without it or instead of it.")
     maximum_associations: int = Field(default=100, ge=1, description="Open at once; one more is rejected transient.")
     time_outs: TimeOuts = TimeOuts()
-    hl7_port: Port = 2575
-    http_port: Port = 8104
+    hl7_port: Port = Field(default=2575, description="TCP port for HL7 over MLLP; 0 takes any free one.")
+    http_port: Port = Field(default=8104, description="TCP port of the HTTP API, on loopback; 0 takes any free one.")
     quiet_period: float = Field(
         default=5.0,
         gt=0,
@@ -141,14 +143,16 @@ class Gateway(_Strict):
 class Caller(_Strict):
     """A remote AE that may open associations, recognised by its calling AE title, and its address where it has one."""
 
-    ae_title: AETitle
+    ae_title: AETitle = Field(description="Calling AE title.")
     addresses: tuple[Network, ...] = Field(
         default=(), description="IP addresses or networks (192.0.2.7, 192.0.2.0/24) that it calls from; none: any."
     )
     host: str | None = Field(
         default=None, min_length=1, description="Where it listens for storage commitment reports on a new association."
     )
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        default=None, description="TCP port that it listens on for storage commitment reports."
+    )
     tls: bool = Field(default=False, description="Reports go over DICOM TLS, with what `gateway.tls` says.")
     certificate_name: str = Field(default="", description="The name in its certificate, where it is not `host`.")
 
@@ -166,9 +170,9 @@ class Caller(_Strict):
 class Destination(_Strict):
     """A remote AE that matched studies are forwarded to."""
 
-    ae_title: AETitle
-    host: str = "127.0.0.1"
-    port: Port
+    ae_title: AETitle = Field(description="AE title that is called.")
+    host: str = Field(default="127.0.0.1", description="Where it listens.")
+    port: Port = Field(description="TCP port that it listens on.")
     tls: bool = Field(default=False, description="Send over DICOM TLS, with what `gateway.tls` says.")
     certificate_name: str = Field(
         default="", description="The name in the destination's certificate, where it is not `host`."
@@ -193,7 +197,7 @@ class Destination(_Strict):
 class Forwarding(_Strict):
     """Where matched studies go (slide: the gateway as SCU), and how often a destination is tried."""
 
-    destinations: tuple[Destination, ...] = ()
+    destinations: tuple[Destination, ...] = Field(default=(), description="Remote AEs that studies are sent to.")
     attempts: int = Field(
         default=10, ge=1, description="Tries at a destination before what it is to get counts as failed."
     )
@@ -224,9 +228,13 @@ class Commitment(_Strict):
 class Accession(_Strict):
     """What the site knows about its accession numbers beyond the slide's mask."""
 
-    check_digit: CheckDigit = "opaque"
-    hospital_codes: tuple[Annotated[str, Field(pattern="^[A-Z0-9]{3}$")], ...] = ()
-    department_codes: tuple[Annotated[str, Field(pattern="^[A-Z0-9]{2}$")], ...] = ()
+    check_digit: CheckDigit = Field(default="opaque", description="How the check digit is computed; opaque: it is not.")
+    hospital_codes: tuple[Annotated[str, Field(pattern="^[A-Z0-9]{3}$")], ...] = Field(
+        default=(), description="Hospital codes that are known; none: any three of A-Z 0-9."
+    )
+    department_codes: tuple[Annotated[str, Field(pattern="^[A-Z0-9]{2}$")], ...] = Field(
+        default=(), description="Department codes that are known; none: any two of A-Z 0-9."
+    )
 
 
 class Hl7(_Strict):
@@ -241,8 +249,10 @@ class Hl7(_Strict):
 class ImageLimit(_Strict):
     """The slide's 1000 images a study: a recommendation today, a rejection "in coming future"."""
 
-    limit: int = Field(default=1000, ge=1)
-    mode: Literal["recommend", "reject"] = "recommend"
+    limit: int = Field(default=1000, ge=1, description="Images a study.")
+    mode: Literal["recommend", "reject"] = Field(
+        default="recommend", description="recommend: more are taken with a warning. reject: one more is refused."
+    )
     status: Annotated[str, Field(pattern="^(A7|A9|C)[0-9A-F]+$", min_length=4, max_length=4)] = Field(
         default="A700", description="C-STORE failure status for an instance beyond the limit (PS3.4 B.2.3)."
     )
@@ -251,7 +261,7 @@ class ImageLimit(_Strict):
 class Logs(_Strict):
     """What the gateway's log says."""
 
-    level: Literal["debug", "info", "warning"] = "info"
+    level: Literal["debug", "info", "warning"] = Field(default="info", description="The least that is worth a line.")
     mask: bool = Field(default=True, description="Mask names, HKIDs and dates of birth, in the audit log too.")
 
 
@@ -272,9 +282,11 @@ class Storage(_Strict):
 class Site(_Strict):
     """One site profile. Every field has a default, so an empty file is the default profile."""
 
-    site: str = "default"
+    site: str = Field(default="default", description="Name of the profile.")
     gateway: Gateway = Gateway()
-    callers: Literal["any"] | Annotated[tuple[Caller, ...], Field(min_length=1)] = "any"
+    callers: Literal["any"] | Annotated[tuple[Caller, ...], Field(min_length=1)] = Field(
+        default="any", description="Remote AEs that may open associations; any: all, on loopback alone."
+    )
     promiscuous: bool = Field(
         default=False, description="Take associations of any caller beyond loopback too: for a test, not for patients."
     )
@@ -289,8 +301,13 @@ class Site(_Strict):
     image_limit: ImageLimit = ImageLimit()
     accession: Accession = Accession()
     hl7: Hl7 = Hl7()
-    dx_processing_uid: Literal["as-standard", "as-printed"] = "as-standard"
-    sop_classes: Literal["seed", "extended"] = "seed"
+    dx_processing_uid: Literal["as-standard", "as-printed"] = Field(
+        default="as-standard",
+        description="The UID of Digital X-Ray Image Storage - For Processing: that of PS3.6, or the slide's.",
+    )
+    sop_classes: Literal["seed", "extended"] = Field(
+        default="seed", description="Storage SOP classes: those of the slide, or those that most likely followed too."
+    )
     logs: Logs = Logs()
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from simulator.cli.schema_command import Subject, schema
 from simulator.events import EVENT_TYPES
 from simulator.scenario import load
 from simulator.scenario.model import Case, Change, Enhanced, OrderSpec, SeriesSpec, Step, Story, StudySpec, Then
+from tests import processes
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,6 +28,18 @@ def test_the_schemas_in_the_repository_are_the_programs(subject: Subject) -> Non
     """When this fails: `simulate schema SUBJECT > docs/schemas/SUBJECT.schema.json`, and look at the difference."""
     file = ROOT / "docs" / "schemas" / f"{subject}.schema.json"
     assert json.loads(file.read_text(encoding="utf-8")) == schema(subject)
+
+
+def test_the_conformance_statement_in_the_repository_is_the_programs(tmp_path: Path) -> None:
+    """When this fails, look at the difference after this command:
+
+    simulate conformance --site fixtures/sites/imaging-centre.yaml --out docs/conformance-statement.md
+    """
+    site, out = ROOT / "fixtures" / "sites" / "imaging-centre.yaml", tmp_path / "statement.md"
+    done = processes.simulate("conformance", "--site", site, "--out", out, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    kept = ROOT / "docs" / "conformance-statement.md"
+    assert out.read_text(encoding="utf-8") == kept.read_text(encoding="utf-8")
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -12,6 +12,7 @@ _COMMANDS = {
     "Scenarios": ("list", "schema"),
     "Roles, one by one": ("gateway", "send", "remote", "order", "study", "certs"),
     "A running gateway": ("status", "forward", "reconcile", "audit"),
+    "Documents": ("conformance",),
 }
 
 app = typer.Typer(

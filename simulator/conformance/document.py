@@ -58,7 +58,12 @@ class Figure:
     text: str
 
 
-Block = Paragraph | Bullets | Table | Figure
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The table of contents of the whole document."""
+
+
+Block = Contents | Paragraph | Bullets | Table | Figure
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from simulator.events import AssociationRejected, ConnectionBroken, Event
 from simulator.site import Caller, Destination, Site
 from simulator.wire import tls
 from simulator.wire.association import TimeOuts
-from simulator.wire.incidents import REJECT_REASONS, AssociationRequest, Incident, Rejection, hexadecimal
+from simulator.wire.incidents import REJECT_REASONS, AssociationRequest, Incident, Rejection, hexadecimal, rejection
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"  # PS3.7 A.2.1
 
@@ -21,10 +21,10 @@ def admit(asked: AssociationRequest, site: Site) -> Rejection | None:
     """Return how an association is rejected, or None when it is accepted (PS3.8 9.3.4, table 9-21)."""
     if asked.application_context != APPLICATION_CONTEXT:
         words = f"application context {asked.application_context!r}; DICOM's is {APPLICATION_CONTEXT}"
-        return Rejection(1, 1, 2, "application-context", words)
+        return rejection("application-context", words)
     if asked.called_ae_title != site.gateway.ae_title:
         words = f"it called {_title(asked.called_ae_title, asked.called_bytes)}; this is {site.gateway.ae_title!r}"
-        return Rejection(1, 1, 7, "called-ae-title", words + _case_words(asked.called_ae_title, site.gateway.ae_title))
+        return rejection("called-ae-title", words + _case_words(asked.called_ae_title, site.gateway.ae_title))
     return _caller(asked, site) or _room(asked, site)
 
 
@@ -34,11 +34,11 @@ def _caller(asked: AssociationRequest, site: Site) -> Rejection | None:
     known = [caller for caller in site.callers if caller.ae_title == asked.calling_ae_title]
     if not known:
         title = _title(asked.calling_ae_title, asked.calling_bytes)
-        return Rejection(1, 1, 3, "calling-ae-title", f"{title} is not among the site's callers")
+        return rejection("calling-ae-title", f"{title} is not among the site's callers")
     if not any(caller.calls_from(asked.address) for caller in known):
         listed = ", ".join(network for caller in known for network in caller.addresses)
         words = f"{asked.calling_ae_title!r} calls from {asked.address}; the site lists {listed}"
-        return Rejection(1, 1, 3, "address", words)
+        return rejection("address", words)
     return None
 
 
@@ -47,7 +47,7 @@ def _room(asked: AssociationRequest, site: Site) -> Rejection | None:
     if asked.open_associations < limit:
         return None
     words = f"{asked.open_associations} associations are open already, and the site allows {limit}"
-    return Rejection(2, 3, 2, "maximum-associations", words)
+    return rejection("maximum-associations", words)
 
 
 def _title(title: str, padded: bytes) -> str:
@@ -88,8 +88,8 @@ class Gatekeeper:
 
 
 def _event(incident: Incident) -> Event:
-    rejection = incident.rejection
-    if rejection is None:
+    refused = incident.rejection
+    if refused is None:
         return ConnectionBroken(
             observer="gateway",
             peer=incident.peer,
@@ -104,11 +104,11 @@ def _event(incident: Incident) -> Event:
         calling_ae_title=incident.calling_ae_title,
         called_ae_title=incident.called_ae_title,
         peer=incident.peer,
-        result=rejection.result,
-        source=rejection.source,
-        reason=rejection.reason,
-        meaning=f"{REJECT_REASONS.get((rejection.source, rejection.reason), 'undefined')}: {rejection.words}",
-        field=rejection.field,
+        result=refused.result,
+        source=refused.source,
+        reason=refused.reason,
+        meaning=f"{REJECT_REASONS.get((refused.source, refused.reason), 'undefined')}: {refused.words}",
+        field=refused.field,
     )
 
 

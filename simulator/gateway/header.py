@@ -31,7 +31,8 @@ _TAGS = frozenset(
         data_set.SERIES_INSTANCE_UID,
     )
 )
-_JUDGED = _TAGS | {
+# Every attribute that is read of a data set; of the rest only the encoding is looked at.
+JUDGED = _TAGS | {
     data_set.MODALITY,
     data_set.SAMPLES_PER_PIXEL,
     data_set.PHOTOMETRIC_INTERPRETATION,
@@ -73,7 +74,7 @@ def inspect(request: StoreRequest) -> Header | Response:
     SOP class or the Image Pixel module say, is DOES_NOT_MATCH_SOP_CLASS. The first complaint is the answer.
     """
     try:
-        survey = data_set.survey(request.data_set, request.transfer_syntax_uid, _JUDGED)
+        survey = data_set.survey(request.data_set, request.transfer_syntax_uid, JUDGED)
     except NotDicom as error:
         return statuses.CANNOT_UNDERSTAND.response(str(error))
     header = _header(survey.values)

@@ -24,8 +24,8 @@ from simulator.wire.dialogue import Dialogue
 PAUSE_AFTER_A_FAULT = 1.0
 """Seconds to leave an index alone that could not be read or written."""
 
-_LONGEST_WAIT = 3600.0
-_TIME_OUTS = TimeOuts(connection=5.0, acse=10.0, dimse=15.0)
+LONGEST_WAIT = 3600.0
+TIME_OUTS = TimeOuts(connection=5.0, acse=10.0, dimse=15.0)
 
 _LOG = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class Reporter:
         if (
             stands or transaction.calling_ae_title in self._addresses
         ):  # else only a restart with another site profile can help
-            wait = min(self._policy.retry_after * 2 ** min(attempt - 1, 20), _LONGEST_WAIT)
+            wait = min(self._policy.retry_after * 2 ** min(attempt - 1, 20), LONGEST_WAIT)
             self._queues[transaction.calling_ae_title].postpone(str(transaction.number), wait)
 
     def _delivered(self, transaction: Transaction) -> tuple[str, str]:
@@ -131,7 +131,7 @@ class Reporter:
         # A peer that stores on is left alone with it as long as there is another way.
         if dialogue is not None and dialogue.stands and not (dialogue.goes_on and address):
             try:
-                response = dialogue.report(transaction.report(), _TIME_OUTS.dimse)
+                response = dialogue.report(transaction.report(), TIME_OUTS.dimse)
                 if response.status == 0:
                     return "same", ""
                 problems.append(_answered(response))
@@ -145,7 +145,7 @@ class Reporter:
             return "", "; ".join(problems)
         try:
             secured = self._credentials[address.ae_title]
-            with commitment.report_association(self._here, address, _TIME_OUTS, tls=secured) as association:
+            with commitment.report_association(self._here, address, TIME_OUTS, tls=secured) as association:
                 response = commitment.tell(association, transaction.report())
             if response.status == 0:
                 return "new", ""

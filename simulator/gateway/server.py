@@ -329,7 +329,7 @@ class Gateway:
             here.ae_title,
             here.host,
             0,
-            [Context(sop_class.uid, transfer_syntaxes.ACCEPTED) for sop_class in self.site.storage_classes()],
+            storage_contexts(self.site),
             self.take,
             maximum_associations=here.maximum_associations,
             admit=self.gatekeeper.admit,
@@ -374,6 +374,11 @@ class Gateway:
         self.commitments.stop()
         self.retention.stop()
         self.index.finish()
+
+
+def storage_contexts(site: Site) -> list[Context]:
+    """Return what the gateway accepts as Storage SCP: each SOP class of the site, in every transfer syntax it takes."""
+    return [Context(sop_class.uid, transfer_syntaxes.ACCEPTED) for sop_class in site.storage_classes()]
 
 
 class _HttpServer(uvicorn.Server):

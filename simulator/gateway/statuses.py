@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulator.site import Site
+from simulator.wire.acceptor import SERVICE_FAILED
 from simulator.wire.association import Response
 
 
@@ -36,8 +37,8 @@ STORED: Final = StatusMeaning(
     0x0000,
     "Success",
     "Success",
-    "The file is complete under its final name and indexed: it survives the end of the process, not yet a power cut. "
-    "Also for the same instance again, in whatever transfer syntax, which is not stored twice.",
+    "The file is complete under its final name and indexed: it survives the end of the process, and a power cut once "
+    "it is committed. Also for the same instance again, in whatever transfer syntax, which is not stored twice.",
 )
 # PS3.4 B.2.3
 OUT_OF_RESOURCES: Final = StatusMeaning(
@@ -147,6 +148,14 @@ def failure_reasons() -> tuple[StatusMeaning, ...]:
     )
 
 
+FAILED: Final = StatusMeaning(
+    SERVICE_FAILED,
+    "Failure",
+    "Error: Cannot Understand",
+    "An error of the gateway itself. Its log has the reason; the instance may be sent again.",
+)
+
+
 def beyond_image_limit(site: Site) -> StatusMeaning:
     """Return what an instance beyond the site's image limit gets (slide: 1000 images a study)."""
     limit = site.image_limit
@@ -162,6 +171,13 @@ def beyond_image_limit(site: Site) -> StatusMeaning:
 
 def store_statuses(site: Site) -> tuple[StatusMeaning, ...]:
     """Return every status of a C-STORE response at this site, in the order of their codes."""
-    always = (STORED, OUT_OF_RESOURCES, DOES_NOT_MATCH_SOP_CLASS, CANNOT_UNDERSTAND, HELD_WITH_OTHER_CONTENT)
+    always = (
+        STORED,
+        OUT_OF_RESOURCES,
+        DOES_NOT_MATCH_SOP_CLASS,
+        CANNOT_UNDERSTAND,
+        HELD_WITH_OTHER_CONTENT,
+        FAILED,
+    )
     limited = (beyond_image_limit(site),) if site.image_limit.mode == "reject" else ()
     return tuple(sorted((*always, *limited), key=lambda status: status.code))

@@ -32,7 +32,7 @@ from simulator.wire.commitment import PUSH_MODEL, TRANSFER_SYNTAXES
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.dialogue import ActionService, Dialogue, ReportService, long_string
 from simulator.wire.guard import Guard, Settings
-from simulator.wire.incidents import Admit, AssociationRequest, Incident, Rejection, Tell
+from simulator.wire.incidents import Admit, AssociationRequest, Incident, Rejection, Tell, rejection
 from simulator.wire.listener import Listener
 
 # pynetdicom knows no service for the two classes that PS3 retired in 2004, accepts their contexts all the same,
@@ -40,6 +40,10 @@ from simulator.wire.listener import Listener
 register_uid("1.2.840.10008.5.1.1.29", "HardcopyGrayscaleImageStorage", StorageServiceClass)
 register_uid("1.2.840.10008.5.1.1.30", "HardcopyColorImageStorage", StorageServiceClass)
 
+# What is accepted for Verification.
+VERIFICATION_CONTEXT = Context(VERIFICATION, (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN))
+# What pynetdicom answers when a service raises what it should not.
+SERVICE_FAILED = 0xC211
 _POLL_SECONDS = 0.05
 _LIBRARY_LATER = 5.0
 _NO_LIMIT = 2**31
@@ -98,8 +102,7 @@ class Acceptor:
         self._settings = Settings(limits, MAXIMUM_PDU, maximum_associations + _BEYOND, tell or _log)
         self._admit = admit or _admission(ae_title, calling_ae_titles, maximum_associations)
         self._tls = tls
-        self._ae.add_supported_context(VERIFICATION, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
-        for context in contexts:
+        for context in (VERIFICATION_CONTEXT, *contexts):
             self._ae.add_supported_context(context.abstract_syntax_uid, list(context.transfer_syntax_uids))
         if on_action is not None or on_report is not None:
             self._ae.add_supported_context(
@@ -219,11 +222,11 @@ def _admission(ae_title: str, callers: Collection[str] | None, maximum_associati
     def admit(asked: AssociationRequest) -> Rejection | None:
         if asked.called_ae_title != ae_title:
             words = f"it called {asked.called_ae_title!r}, this is {ae_title!r}"
-            return Rejection(1, 1, 7, "called-ae-title", words)
+            return rejection("called-ae-title", words)
         if callers is not None and asked.calling_ae_title not in callers:
-            return Rejection(1, 1, 3, "calling-ae-title", f"{asked.calling_ae_title!r} is not among the callers")
+            return rejection("calling-ae-title", f"{asked.calling_ae_title!r} is not among the callers")
         if asked.open_associations >= maximum_associations:
-            return Rejection(2, 3, 2, "maximum-associations", f"{asked.open_associations} are open already")
+            return rejection("maximum-associations", f"{asked.open_associations} are open already")
         return None
 
     return admit

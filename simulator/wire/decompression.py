@@ -201,3 +201,6 @@ _DECODERS: Mapping[str, Callable[[bytes, _Picture], Samples]] = {
     "1.2.840.10008.1.2.4.91": _jpeg_2000,
     _RLE: _rle,
 }
+
+DECODED = tuple(_DECODERS)
+"""The transfer syntaxes that can be decompressed."""

@@ -26,7 +26,8 @@ from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ
 
 from simulator.wire import pdus
 from simulator.wire.association import TimeOuts
-from simulator.wire.incidents import REJECT_REASONS, AssociationRequest, Incident, Rejection, Tell, hexadecimal
+from simulator.wire.incidents import AssociationRequest, Incident, Rejection, Tell, hexadecimal
+from simulator.wire.incidents import rejection as rejected
 from simulator.wire.pdus import Fault
 
 _READ_AT_ONCE = 262144
@@ -301,10 +302,8 @@ class Guard:
 
     def _reject(self, pdu: A_ASSOCIATE_RJ) -> None:
         codes = int(pdu.result or 0), int(pdu.source or 0), int(pdu.reason_diagnostic or 0)
-        rejection = self.rejection
-        if rejection is None:  # the library's own: it looks at the protocol version
-            meaning = REJECT_REASONS.get(codes[1:], "not defined")
-            rejection = Rejection(*codes, "protocol-version", f"{meaning}; version 1 is bit 0 of the field")
+        # The library has one of its own: it looks at the protocol version.
+        rejection = self.rejection or rejected("protocol-version", "version 1 is bit 0 of the field, which is not set")
         answer = f"A-ASSOCIATE-RJ (result {codes[0]}, source {codes[1]}, reason {codes[2]})"
         self._tell(rejection.field, rejection.words, answer, rejection)
 

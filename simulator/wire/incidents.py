@@ -43,8 +43,7 @@ class AssociationRequest:
 class Rejection:
     """A-ASSOCIATE-RJ (PS3.8 9.3.4): result, source, reason/diagnostic; `field` is what was wrong, `words` says how.
 
-    field: `called-ae-title`, `calling-ae-title`, `address`, `application-context`, `protocol-version` or
-    `maximum-associations`.
+    field: one of `GROUNDS`.
     """
 
     result: int
@@ -52,6 +51,35 @@ class Rejection:
     reason: int
     field: str
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Why an association may be rejected: result, source and reason (PS3.8 9.3.4), and when that is."""
+
+    result: int
+    source: int
+    reason: int
+    when: str
+
+
+# By field. Every rejection is made of these, and the conformance statement prints them.
+GROUNDS = {
+    "protocol-version": Ground(
+        1, 2, 2, "Version 1, bit 0 of the field, is not among those that the requestor supports."
+    ),
+    "application-context": Ground(1, 1, 2, "The application context name is not that of DICOM (PS3.7 A.2.1)."),
+    "called-ae-title": Ground(1, 1, 7, "The called AE title is not that of this AE."),
+    "calling-ae-title": Ground(1, 1, 3, "The calling AE title is not among the callers of the site."),
+    "address": Ground(1, 1, 3, "The calling AE title is a caller's, but not from the IP address that it calls from."),
+    "maximum-associations": Ground(2, 3, 2, "As many associations as the site allows are open. It may be tried again."),
+}
+
+
+def rejection(field: str, words: str) -> Rejection:
+    """Return the rejection on one of the `GROUNDS`."""
+    ground = GROUNDS[field]
+    return Rejection(ground.result, ground.source, ground.reason, field, words)
 
 
 Admit = Callable[[AssociationRequest], Rejection | None]
