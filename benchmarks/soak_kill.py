@@ -33,7 +33,8 @@ def main() -> None:
         seconds = time.monotonic() - began
         print(
             f"{kills} kills, {len(outcome.studies)} studies, {len(outcome.stored)} instances answered 0000: "
-            f"all there, all forwarded, {outcome.repeated} of them twice; {seconds:.0f} s",
+            f"all there, all forwarded, {outcome.repeated} of them twice; {len(outcome.received)} requests for "
+            f"commitment, {len(outcome.reported)} reports; {seconds:.0f} s",
             flush=True,
         )
 

@@ -6,6 +6,7 @@ the kills come from a seed. `tests/gateway/test_kill.py` runs this, and `benchma
 
 from __future__ import annotations
 
+import copy
 import random
 import signal
 import threading
@@ -15,16 +16,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from simulator.actors import modality as actors
+from simulator.actors.commitment import Reports
 from simulator.actors.remote_scp import RemoteSCP
 from simulator.errors import PeerError
-from simulator.events import Event, InstanceReceived
+from simulator.events import CommitmentReported, Event, InstanceReceived
 from simulator.gateway.index import Index
 from simulator.rules.sop_classes import by_name
 from simulator.synthesis import compression, orders, people, studies
 from simulator.synthesis.orders import Order
 from simulator.synthesis.studies import Study
+from simulator.synthesis.uids import uid
 from simulator.wire import data_set, hl7_acknowledgements, mllp, part10
 from simulator.wire.association import Address, Association, Context, Outgoing, TimeOuts
+from simulator.wire.commitment import Reference, Request
 from tests.gateway.made import a_message, contexts_of
 from tests.processes import DEADLINE, RunningGateway, gateway
 
@@ -37,7 +42,7 @@ _CT = by_name("CT Image")
 
 @dataclass
 class Modality:
-    """Sends one study after the other, each with its order, and knows what it was answered."""
+    """Sends one study after the other, each with its order, asks for commitment, and knows what it was answered."""
 
     name: str
     draw: random.Random
@@ -48,6 +53,36 @@ class Modality:
     stored: dict[str, bytes] = field(default_factory=dict)
     studies: list[str] = field(default_factory=list)
     begun: int = 0
+    asked: dict[str, frozenset[str]] = field(default_factory=dict)
+    received: list[str] = field(default_factory=list)
+    reported: list[CommitmentReported] = field(default_factory=list)
+    _uncommitted: list[Study] = field(default_factory=list)
+    _requests: int = 0
+
+    def __post_init__(self) -> None:
+        self.reports = Reports(self.name, HOST, self._observe)
+        self.reports.listen()
+
+    def _observe(self, event: Event) -> None:
+        if isinstance(event, CommitmentReported):
+            self.reported.append(event)
+
+    def _ask_for_commitment(self, to: RunningGateway) -> None:
+        """Ask about what was sent whole, until the request was received; the report comes when it comes."""
+        address = Address(to.ae_title, HOST, to.dicom_port)
+        while self._uncommitted:
+            study = self._uncommitted[0]
+            self._requests += 1
+            references = tuple(Reference(i.sop_class_uid, i.sop_instance_uid) for i in study.instances)
+            request = Request(uid("transaction", self.name, self._requests), references)
+            # A gateway that is killed before it answers may have written it down all the same.
+            self.asked[request.transaction_uid] = frozenset(each.sop_instance_uid for each in references)
+            if not actors.Modality(self.name, address, self._observe).commit(
+                request, study.study_instance_uid, self.reports
+            ):
+                raise PeerError("the gateway is gone")
+            self.received.append(request.transaction_uid)
+            del self._uncommitted[0]
 
     def send(self, to: RunningGateway, answered: threading.Event, last: bool) -> None:
         """Send until the gateway is gone; in its last life, until the study in hand is complete."""
@@ -62,6 +97,10 @@ class Modality:
                         sent = self.unanswered.pop(0)
                         self.stored[sent.sop_instance_uid] = sent.data_set
                         answered.set()
+                assert self.study is not None
+                self._uncommitted.append(self.study)
+                self._ask_for_commitment(to)
+            self._ask_for_commitment(to)
         except PeerError:
             assert not last
 
@@ -106,6 +145,9 @@ class Outcome:
     stored: dict[str, bytes]
     studies: tuple[str, ...]
     arrived: tuple[InstanceReceived, ...]
+    asked: dict[str, frozenset[str]]
+    received: frozenset[str]
+    reported: tuple[CommitmentReported, ...]
     data: Path
     log: str
 
@@ -122,23 +164,37 @@ def kill_again_and_again(folder: Path, kills: int, seed: int) -> Outcome:
     arrived: list[InstanceReceived] = []
     with _remote(arrived) as port:
         forwarding = {"destinations": [{"ae_title": "REMOTE", "port": port}], "retry_after": 0.1}
+        site = {
+            "gateway": {"quiet_period": 0.05},
+            "forwarding": forwarding,
+            "callers": [{"ae_title": each.name, "host": HOST, "port": each.reports.port} for each in modalities],
+            "commitment": {"attempts": 100, "retry_after": 0.1},
+        }
         for _ in range(kills):
             with (
-                gateway(folder, gateway={"quiet_period": 0.05}, forwarding=forwarding) as running,
+                gateway(folder, **copy.deepcopy(site)) as running,
                 _sending(modalities, running, last=False) as answered,
             ):
                 assert answered.wait(DEADLINE)
                 threading.Event().wait(draw.uniform(0, LONGEST))  # any moment is as good as another
                 running.process.kill()
                 assert running.process.wait(DEADLINE) == -signal.SIGKILL
-        uids = tuple(uid for modality in modalities for uid in modality.studies)
-        with gateway(folder, gateway={"quiet_period": 0.05}, forwarding=forwarding) as running:
+        studies_ = tuple(study for modality in modalities for study in modality.studies)
+        with gateway(folder, **copy.deepcopy(site)) as running:
             with _sending(modalities, running, last=True):
                 pass
-            running.await_states(len(uids), ("forwarded",))
+            running.await_states(len(studies_), ("forwarded",))
+            for modality in modalities:
+                for transaction in modality.received:
+                    assert modality.reports.wait(transaction, 0, lambda: True, DEADLINE), "a report never came"
+    for modality in modalities:
+        modality.reports.stop()
     stored = {uid: data for modality in modalities for uid, data in modality.stored.items()}
     log = (folder / "gateway.log").read_text(encoding="utf-8")
-    return Outcome(kills, stored, uids, tuple(arrived), folder / "data", log)
+    asked = {transaction: uids for modality in modalities for transaction, uids in modality.asked.items()}
+    received = frozenset(transaction for modality in modalities for transaction in modality.received)
+    reported = tuple(report for modality in modalities for report in modality.reported)
+    return Outcome(kills, stored, studies_, tuple(arrived), asked, received, reported, folder / "data", log)
 
 
 def check(outcome: Outcome) -> None:
@@ -166,8 +222,11 @@ def check(outcome: Outcome) -> None:
     finally:
         index.close()
 
+    for report in outcome.reported:
+        assert (frozenset(report.committed), report.failed) == (outcome.asked[report.transaction_uid], ())
+    assert {report.transaction_uid for report in outcome.reported} >= outcome.received, "each request is reported"
     assert {e.sop_instance_uid: e.data_set_digest for e in outcome.arrived} == digests, "what arrived downstream"
-    assert outcome.repeated <= outcome.kills, "only what was in hand at a kill may arrive twice"
+    assert outcome.repeated <= outcome.log.count("may arrive twice") <= outcome.kills, "a repeat is said, one a kill"
     assert "Traceback" not in outcome.log
 
 
