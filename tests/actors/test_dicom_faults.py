@@ -106,35 +106,32 @@ def test_a_fault_whose_message_does_not_come_changes_nothing(data: bytes, where:
     assert [str(fault) for fault in tally.pending()] == ["abort at C-STORE-RQ#100"]
 
 
-def choices(kind: str) -> list[str]:
-    """Return everything that can be done to a message of this kind."""
-    possible = ["abort", "abort requestor", "drop", "drop rst", "delay 2s", "garbage", "half-pdu", "slow 10KB/s"]
-    if kind not in PDU_KINDS:
-        possible.append("status A700")
-        if kind not in WITHOUT_DATA_SET:
-            possible.append("truncate")
-    return possible
-
-
 Faulty = tuple[list[Said], int, Fault, bytes]
+DOS = ("abort", "drop rst", "delay 2s", "garbage", "half-pdu", "slow 10KB/s", "status A700", "truncate")
+
+
+def possible(kind: str, do: str) -> bool:
+    """Tell whether this can be done to a message of this kind."""
+    if do.startswith("status"):
+        return kind not in PDU_KINDS
+    return do != "truncate" or kind not in (*PDU_KINDS, *WITHOUT_DATA_SET)
 
 
 @st.composite
-def faulty(draw: st.DrawFn) -> Faulty:
+def faulty(draw: st.DrawFn, do: str) -> Faulty:
     """A dialogue, one of its messages, a fault at it, and the stream."""
-    said = draw(dialogues.filter(bool))
-    which = draw(st.integers(0, len(said) - 1))
+    said = draw(dialogues.filter(lambda some: any(possible(one.kind, do) for one in some)))
+    which = draw(st.sampled_from([number for number, one in enumerate(said) if possible(one.kind, do)]))
     kind = said[which].kind
-    number = [one.kind for one in said[: which + 1]].count(kind)
-    fault = Fault.parse(f"{kind}#{number}", draw(st.sampled_from(choices(kind))))
+    fault = Fault.parse(f"{kind}#{[one.kind for one in said[: which + 1]].count(kind)}", do)
     return said, which, fault, built(said, draw(togethers))
 
 
+@pytest.mark.parametrize("do", DOS)
 @steady
-@given(faulty(), cuts)
-def test_a_fault_hits_its_message_and_nothing_else(
-    case: tuple[list[Said], int, Fault, bytes], where: list[int]
-) -> None:
+@given(st.data(), cuts)
+def test_a_fault_hits_its_message_and_nothing_else(do: str, draws: st.DataObject, where: list[int]) -> None:
+    case = draws.draw(faulty(do))
     said, which, fault, data = case
     done = carried_out(DicomReader(Tally([fault]), 7), in_pieces(data, where))
     was, became = spoken(data), spoken(bytes(done.passed))
