@@ -30,7 +30,7 @@ def section(site: Site) -> Section:
             Paragraph("A PDU that is malformed, unknown or not expected is answered by A-ABORT (PS3.8 table 9-10)."),
             Table("Time-outs as Acceptor", ("Waits", "For", "Then"), _time_outs(site)),
         ),
-        (_verify(), _receive(site), commitment.acceptance()),
+        (_verify(), _receive(site), commitment.acceptance(), commitment.reports()),
     )
 
 

@@ -7,12 +7,15 @@ from simulator.conformance.diagram import Flow
 from simulator.conformance.document import Bullets, Code, Paragraph, Section, Table
 from simulator.gateway import statuses
 from simulator.gateway.reporting import LONGEST_WAIT, TIME_OUTS
+from simulator.gateway.safekeeping import HOLD
 from simulator.rules.sop_classes import STORAGE_COMMITMENT
 from simulator.site import Site
 from simulator.wire.association import Context
 from simulator.wire.commitment import ALL_COMMITTED, FAILURES_EXIST, TRANSFER_SYNTAXES
 
 FLOWS = (
+    Flow("Have a destination commit", "N-ACTION", "Keep instances safe (a hospital's PACS)", "out"),
+    Flow("Note what a destination keeps", "N-EVENT-REPORT", "Report what is kept safe", "in"),
     Flow("Commit to instances", "N-ACTION", "Ask that instances be kept safe", "in"),
     Flow("Report what is committed", "N-EVENT-REPORT", "Learn what is kept safe", "out"),
 )
@@ -35,6 +38,77 @@ def acceptance() -> Section:
                 ),
             ),
             Section("SOP-specific Conformance for Storage Commitment", _conformance()),
+        ),
+    )
+
+
+def asking(site: Site) -> Section:
+    """Return the activity in which the gateway asks a destination to commit."""
+    row = (STORAGE_COMMITMENT.name, Code(STORAGE_COMMITMENT.uid), "as for reports", "SCU", "None")
+    return Section(
+        "Activity: Have a Destination Commit",
+        sections=(
+            Section(
+                "Description and Sequencing",
+                (
+                    Bullets(
+                        (
+                            "Where the site profile says so of a destination, it is asked for storage commitment once "
+                            "all instances are stored there. The study is forwarded when it has committed to all.",
+                            f"The association of the request is kept for {HOLD:g} s for the report. Else the report "
+                            "comes on an association that the destination requests.",
+                            f"Without a report within {site.forwarding.report_within:g} s it is asked again, under a "
+                            "new Transaction UID, as often as a destination is tried.",
+                            "An instance that the destination says it does not have (0112) is sent again.",
+                        )
+                    ),
+                ),
+            ),
+            Section(
+                "Proposed Presentation Contexts",
+                (Table("Proposed Presentation Contexts", shown.CONTEXT_COLUMNS, (row,)),),
+            ),
+            Section(
+                "SOP-specific Conformance for Storage Commitment",
+                (
+                    Table(
+                        "N-ACTION Response Status Taken",
+                        ("Service status", "Status", "What it does"),
+                        (
+                            ("Success", Code("0000"), "The report is waited for."),
+                            ("Any other", Code("*"), "The try has failed; it is made again."),
+                        ),
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
+def reports() -> Section:
+    """Return the activity in which a destination reports on an association of its own."""
+    words = (
+        "A destination that was asked to commit reports by N-EVENT-REPORT, on the association of the request or on "
+        "one that it requests. On that it proposes the SCP role for itself, which the gateway accepts."
+    )
+    return Section(
+        "Activity: Note What a Destination Keeps",
+        sections=(
+            Section("Description and Sequencing", (Paragraph(words),)),
+            Section(
+                "Accepted Presentation Contexts",
+                (Paragraph("The same as for requests of storage commitment, with the roles the other way round."),),
+            ),
+            Section(
+                "SOP-specific Conformance for Storage Commitment",
+                (
+                    Table(
+                        "N-EVENT-REPORT Response Status",
+                        shown.STATUS_COLUMNS,
+                        tuple(map(shown.status, statuses.report_statuses())),
+                    ),
+                ),
+            ),
         ),
     )
 

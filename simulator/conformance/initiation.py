@@ -30,11 +30,11 @@ _ANSWERS = (
 
 def section(site: Site) -> Section:
     """Return the association initiation policy."""
-    words = "The gateway requests associations to forward studies, and to report what it commits to."
+    words = "The gateway requests associations to forward, to ask for storage commitment and to report it."
     return Section(
         "Association Initiation Policy",
         (Paragraph(words if site.forwarding.destinations else f"{words} At this site no destination is named."),),
-        (_forward(site), commitment.initiation(site)),
+        (_forward(site), commitment.asking(site), commitment.initiation(site)),
     )
 
 

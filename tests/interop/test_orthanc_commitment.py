@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from simulator.synthesis.studies import Study
 from tests import processes
 from tests.interop import orthanc
@@ -72,3 +74,24 @@ def test_orthanc_asks_for_what_was_never_sent(tmp_path: Path) -> None:
         assert listed(report["Success"]) == references(sent)
         assert listed(report["Failures"]) == references(missing)
         assert {item["FailureReason"] for item in report["Failures"]} == {0x0112}
+
+
+def test_the_gateway_forwards_and_orthanc_commits(tmp_path: Path) -> None:
+    """Orthanc always reports on an association of its own, to the modality that it knows under the AE title."""
+    order, study = made.an_order("archived"), made.a_study("archived", instances=3, size=32)
+    files = processes.written(study, tmp_path / "study")
+    with orthanc.running(tmp_path) as archive:
+        there = {"ae_title": orthanc.AE_TITLE, "port": archive.dicom_port, "commitment": True}
+        with processes.gateway(tmp_path / "gateway", forwarding={"destinations": [there]}) as gateway:
+            archive.know("gateway", gateway.ae_title, gateway.dicom_port)
+            told = processes.simulate("order", "--to", gateway.hl7, *processes.order_options(order), folder=tmp_path)
+            assert told.returncode == 0, told.stderr
+            assert processes.simulate("send", *files, "--to", gateway.address, folder=tmp_path).returncode == 0
+            gateway.await_states(1, ["forwarded", "failed"])
+            (held,) = gateway.studies()
+            assert held["state"] == "forwarded", (gateway.folder / "gateway.log").read_text(encoding="utf-8")
+            events = httpx.get(f"{gateway.http_url}/events").json()
+            (report,) = [each for each in events if each["event"] == "CommitmentReported"]
+            assert report["via"] == "new"
+            assert set(report["committed"]) == {each.sop_instance_uid for each in study.instances}
+            assert set(archive.instances()) == set(report["committed"])
