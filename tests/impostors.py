@@ -422,7 +422,7 @@ class SendsAllAgain(Gateway):
 class SendsTheWholeStudy(Gateway):
     """Whatever was selected by hand, the whole study goes."""
 
-    def forward(self, selection: Selection, destination: str) -> Dispatch:
+    def forward(self, selection: Selection, destination: str, who: str) -> Dispatch:
         return self.outbox.forward(selection, destination, self.index.instances(selection.study_instance_uid))
 
 
@@ -475,7 +475,7 @@ class ServesDestinationsInTurn(Gateway):
 class ForwardsWhatIsUnmatchedByHand(Gateway):
     """Does by hand whatever it is asked."""
 
-    def forward(self, selection: Selection, destination: str) -> Dispatch:
+    def forward(self, selection: Selection, destination: str, who: str) -> Dispatch:
         _send_all(self, selection.study_instance_uid)
         return self.outbox.forward(selection, destination, self.index.instances(selection.study_instance_uid))
 

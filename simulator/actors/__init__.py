@@ -1,1 +1,4 @@
-"""Everyone around the gateway: modalities, remote SCPs, order placers, scripted peers, relays. Each tells what it saw as events."""
+"""Everyone around the gateway: modalities, remote SCPs, order placers, peers played from a script, relays.
+
+Each tells what it saw as events.
+"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import Annotated
 
 import typer
@@ -21,6 +22,9 @@ def command(
     instance: Annotated[
         str | None, typer.Option("--instance", metavar="UID", help="This instance alone (SOP Instance UID).")
     ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Who asks, for the audit log. Default: the user here.")
+    ] = None,
     url: Annotated[
         str, typer.Option("--url", metavar="U", help="The running gateway's HTTP API.", show_default=True)
     ] = _DEFAULT_URL,
@@ -38,6 +42,7 @@ def command(
         "series_instance_uid": series,
         "sop_instance_uid": instance,
         "destination": to,
+        "by": by or getpass.getuser(),
     }
     code, answer = GatewayApi(url).forward({key: value for key, value in named.items() if value is not None})
     error, hint = str(answer.get("error", "")), str(answer.get("hint", ""))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,8 @@ from typing import Any
 from simulator.events import now
 from simulator.rules import identity, masking
 from simulator.rules.matching import OrderKeys, StudyKeys
+
+_LOG = logging.getLogger(__name__)
 
 GATEWAY = "gateway"
 """Who acts when nobody told it to: the site's policy, a rule, the process itself."""
@@ -84,6 +87,11 @@ def append(db: sqlite3.Connection, act: Act) -> Entry:
     values = (number, at, act.act, act.who, act.study_instance_uid, act.accession_number, act.why, *texts, digest)
     db.execute("INSERT INTO audit VALUES (?,?,?,?,?,?,?,?,?,?)", values)
     return Entry(number, at, act, digest)
+
+
+def tell(entry: Entry) -> None:
+    """Write into the log that an act was written here; call it once the transaction has ended."""
+    _LOG.info("audit %d: %s by %s, %s", entry.number, entry.act.act, entry.act.who, entry.digest)
 
 
 def entries(db: sqlite3.Connection) -> tuple[Entry, ...]:

@@ -1,14 +1,12 @@
 """Forwarding by hand, and what the gateway tells of its destinations: `POST /forward` and `GET /destinations`.
 
 Only what is matched may leave, by hand too: sending on a study under the name of another patient is what the
-gateway is there to prevent. A request must be `application/json`, which no page of a browser can send to another
-site without asking first.
+gateway is there to prevent. Each act is in the audit log.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import Any
@@ -20,6 +18,8 @@ from starlette.routing import Route
 
 from simulator.errors import SimulatorError
 from simulator.gateway import status
+from simulator.gateway.asking import body_of_act
+from simulator.gateway.audit import Act
 from simulator.gateway.forward_queue import Dispatch, ForwardQueue, Selection
 from simulator.gateway.index import Index, InstanceRow
 from simulator.site import Site
@@ -27,7 +27,7 @@ from simulator.site import Site
 FORWARDABLE = frozenset(("matched", "forwarding", "forwarded", "failed"))
 """The states of a study of which something may leave the gateway."""
 
-Forward = Callable[[Selection, str], Dispatch]
+Forward = Callable[[Selection, str, str], Dispatch]
 
 
 class NotForwardable(SimulatorError):
@@ -39,7 +39,7 @@ class NotForwardable(SimulatorError):
 
 
 class ForwardRequest(BaseModel):
-    """The body of `POST /forward`: a study, one series or one instance of it, and the AE title of a destination."""
+    """The body of `POST /forward`: a study, one series or one instance of it, a destination's AE title, and by whom."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_min_length=1)
 
@@ -47,6 +47,7 @@ class ForwardRequest(BaseModel):
     series_instance_uid: str | None = None
     sop_instance_uid: str | None = None
     destination: str = Field(description="AE title of a destination in the site profile.")
+    by: str = Field(max_length=128, pattern=r"\S", description="Who asks, for the audit log.")
 
 
 def selected(
@@ -77,23 +78,35 @@ def selected(
     return rows
 
 
+def act(selection: Selection, destination: str, who: str, instances: int) -> Act:
+    """Return what the audit log says of it."""
+    selected_by = {"series": selection.series_instance_uid, "instance": selection.sop_instance_uid}
+    after = {"destination": destination, "instances": str(instances)}
+    return Act(
+        "forward",
+        who,
+        selection.study_instance_uid,
+        why="by hand",
+        after=after | {key: uid for key, uid in selected_by.items() if uid},
+    )
+
+
 def routes(forward: Forward, index: Index, site: Site) -> list[Route]:
     """Return the routes of the API that this module serves."""
     queue = ForwardQueue(index)
 
     async def post(request: Request) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            return _problem("the body must be application/json", 415)
+        body = await body_of_act(request)
+        if isinstance(body, Response):
+            return body
         try:
-            asked = ForwardRequest.model_validate(json.loads(await request.body()))
+            asked = ForwardRequest.model_validate(body)
         except ValidationError as error:
             told = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the body'}: {e['msg']}" for e in error.errors())
             return _problem(told, 400)
-        except ValueError as error:
-            return _problem(f"the body is not JSON: {error}", 400)
         selection = Selection(asked.study_instance_uid, asked.series_instance_uid or "", asked.sop_instance_uid or "")
         try:
-            put = await asyncio.to_thread(forward, selection, asked.destination)
+            put = await asyncio.to_thread(forward, selection, asked.destination, asked.by.strip())
         except NotForwardable as error:
             return _problem(str(error), error.status_code, error.hint)
         return JSONResponse(_queued(put, queue), status_code=202)

@@ -21,6 +21,7 @@ from simulator.gateway import access
 from simulator.gateway.correction import Copy
 from simulator.gateway.index import Index, InstanceRow
 from simulator.gateway.store import Store
+from simulator.rules import masking
 from simulator.site import Destination, Site
 from simulator.wire import part10, transcoding
 from simulator.wire.association import MAXIMUM_CONTEXTS, Address, Association, Context, Outgoing
@@ -40,6 +41,7 @@ class Forwarder:
         self._store = store
         self._stopping = threading.Event()
         self._association: Association | None = None
+        self._copies: dict[str, Copy] = {}
 
     def stop(self) -> None:
         """Break off after the instance in hand."""
@@ -57,6 +59,9 @@ class Forwarder:
         It breaks off as soon as they are not `wanted` any more.
         """
         problems: list[str] = []
+        # Once, and before `wanted` is first asked: what is taken back is taken back before its correction goes.
+        studies = {row.study_instance_uid for row in rows}
+        self._copies = {study: Copy(self._index.correction(study), self._calling_ae_title) for study in studies}
         for some in _in_associations(rows):
             try:
                 with self._associate(some) as association:
@@ -83,13 +88,14 @@ class Forwarder:
             elif not wanted():
                 yield "it was taken back"
             elif problem := self._send(association, row):
-                _LOG.warning("instance %s is not stored by %s: %s", row.sop_instance_uid, self._peer, problem)
+                told = masking.foreign(problem)  # an Error Comment may name the patient
+                _LOG.warning("instance %s is not stored by %s: %s", row.sop_instance_uid, self._peer, told)
                 yield f"{row.sop_instance_uid}: {problem}"
 
     def _send(self, association: Association, row: InstanceRow) -> str:
         """Send one instance; return what went wrong, empty when the destination stored it (Bxxx counts as stored)."""
         try:
-            outgoing = self._acceptable(association, self.outgoing(row))
+            outgoing = self._acceptable(association, self._outgoing(row))
             response = association.store(outgoing)
         except (ContextNotAccepted, NotDicom, OSError, UsageError) as error:
             return str(error)
@@ -103,16 +109,17 @@ class Forwarder:
         )
         if not response.stored:
             self._index.add_event(event)
-            return f"answered {response.status_text} {response.error_comment}".rstrip()
+            said = f' "{response.error_comment}"' if response.error_comment else ""
+            return f"answered {response.status_text}{said}"
         if response.status:
             _LOG.warning("%s stored %s with %s", self._peer, row.sop_instance_uid, response.status_text)
         self._index.add_delivery(row.sop_instance_uid, self._peer.ae_title, response.status_text, event)
         return ""
 
-    def outgoing(self, row: InstanceRow) -> Outgoing:
+    def _outgoing(self, row: InstanceRow) -> Outgoing:
         """Return the instance as it lies in the store, corrected where its study is. Raises `NotDicom` or `OSError`."""
-        copy = Copy(self._index.correction(row.study_instance_uid), self._calling_ae_title)
-        return copy.as_sent(part10.read(self._store.read(row.file)), row.calling_ae_title)
+        held = part10.read(self._store.read(row.file))
+        return self._copies[row.study_instance_uid].as_sent(held, row.calling_ae_title)
 
     def _acceptable(self, association: Association, held: Outgoing) -> Outgoing:
         """Return the instance in a transfer syntax that the destination takes.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -26,8 +25,6 @@ from simulator.gateway.acts import Correction, Ruling
 from simulator.gateway.audit import Act, Entry
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys, StudyKeys
-
-_LOG = logging.getLogger(__name__)
 
 FILE_NAME = "index.sqlite"
 
@@ -497,7 +494,7 @@ class Index:
             raise
         self._watcher(None)
         if entry is not None:
-            _LOG.info("audit %d: %s by %s, %s", entry.number, entry.act.act, entry.act.who, entry.digest)
+            audit.tell(entry)
 
     def _tell_followers(self) -> None:
         for follower in self._followers:

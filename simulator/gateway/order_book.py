@@ -6,7 +6,6 @@ that a gateway that is killed in between does it at its next start.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,8 +16,6 @@ from simulator.gateway.index import Index
 from simulator.rules import hkid
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class OrderBook:
             )
             entries = [audit.append(db, act) for act in acts]
         for entry in entries:
-            _LOG.info("audit %d: %s by %s, %s", entry.number, entry.act.act, entry.act.who, entry.digest)
+            audit.tell(entry)
 
     def matched(self, accession_number: str) -> None:
         """Note that the studies of the order were matched again since it was last written."""

@@ -18,6 +18,7 @@ from simulator.gateway.forwarding import Forwarder
 from simulator.gateway.index import Index, InstanceRow
 from simulator.gateway.safekeeping import Asked, Progress, Safekeeping
 from simulator.gateway.store import Store
+from simulator.rules import masking
 from simulator.site import Destination, Forwarding, Site
 
 _PATIENCE_WITH_DESTINATIONS = 3.0
@@ -195,7 +196,8 @@ class _Line:
         self._queue.end(dispatch, state, time.time() + wait, problem)
         if problem:
             level = logging.ERROR if state == "failed" else logging.INFO if progress.waits else logging.WARNING
-            _LOG.log(level, "study %s, %s, attempt %d: %s", study, self._ae_title, dispatch.attempts, problem)
+            told = masking.foreign(problem)
+            _LOG.log(level, "study %s, %s, attempt %d: %s", study, self._ae_title, dispatch.attempts, told)
         self._ended(study)
 
     def _bring(self, dispatch: Dispatch) -> Progress:

@@ -15,10 +15,7 @@ unasked) and, if it names an Origin, from the gateway itself.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
-from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.requests import Request
@@ -26,6 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulator.gateway import audit
+from simulator.gateway.asking import body_of_act
 from simulator.gateway.index import Index
 from simulator.gateway.reconciliation import Reconciliation, Refusal
 
@@ -79,20 +77,6 @@ def routes(desk: Reconciliation, index: Index) -> Sequence[Route]:
         Route("/studies/{uid}/reconcile", reconcile, methods=["POST"]),
         Route("/audit", log),
     ]
-
-
-async def body_of_act(request: Request) -> Any:
-    """Return the JSON that a request to act carries, or the response that refuses it."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        return JSONResponse({"error": "an act comes as application/json", "code": "request"}, status_code=415)
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        words = "an act from a web page of another origin is not taken"
-        return JSONResponse({"error": words, "code": "request"}, status_code=403)
-    try:
-        return json.loads(await request.body())
-    except ValueError:
-        return JSONResponse({"error": "the body is not JSON", "code": "request"}, status_code=400)
 
 
 def _rule(desk: Reconciliation, uid: str, ruling: Ruling) -> Refusal | None:

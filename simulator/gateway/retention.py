@@ -17,6 +17,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from simulator.events import StudyPurged, now
+from simulator.gateway import audit
+from simulator.gateway.audit import Act
 from simulator.gateway.index import Index
 from simulator.gateway.store import Store
 from simulator.gateway.study_queue import StudyQueue
@@ -126,6 +128,9 @@ class Retention:
         event = StudyPurged(observer="gateway", study_instance_uid=study_instance_uid, instances=len(rows))
         with self._index.transaction([event]) as db:
             _forget(db, study_instance_uid)
+            act = Act("purge", study_instance_uid=study_instance_uid, before={"instances": str(len(rows))})
+            entry = audit.append(db, act)
+        audit.tell(entry)
         _LOG.info("study %s purged: %d instances", study_instance_uid, len(rows))
 
 

@@ -234,11 +234,11 @@ class Gateway:
             study = reconciliation.ruled(pipeline.inspect(study_instance_uid, self.index), self.index)
             verdict = self.policy(pipeline.match(study, self.site))
             held = self.index.correction(study_instance_uid)
+            if verdict.state != "matched":
+                self.outbox.queue.withdraw(study_instance_uid)  # before its correction goes: see `forwarding`
             self._change(study_instance_uid, verdict, act=reconciliation.policy_act(study, verdict, held, self.site))
             if verdict.state == "matched":
                 self._queue(study_instance_uid)
-            else:
-                self.outbox.queue.withdraw(study_instance_uid)
         self.outbox.look()
 
     def _send_on(self, study_instance_uid: str) -> None:
@@ -255,10 +255,11 @@ class Gateway:
         """Return what becomes of the study at this site."""
         return pipeline.policy(outcome, self.site)
 
-    def forward(self, selection: Selection, destination: str) -> Dispatch:
+    def forward(self, selection: Selection, destination: str, who: str) -> Dispatch:
         """Queue what somebody selected for a destination. Raises `NotForwardable`, saying why and what could be."""
         with self._taking:
             rows = by_hand.selected(selection, destination, self.index, self.outbox.destinations)
+            self.index.record(by_hand.act(selection, destination, who, len(rows)))
             put = self.outbox.forward(selection, destination, rows)
             self._settle(selection.study_instance_uid)
         return put
@@ -277,11 +278,14 @@ class Gateway:
         held = self.index.sizes(study_instance_uid)[0]
         if study is None or study.state not in by_hand.FORWARDABLE or not held:
             return
-        state = self.outbox.queue.outcome(study_instance_uid) or study.state
+        outcome = self.outbox.queue.outcome(study_instance_uid)
         warnings = self.outbox.queue.warnings(study_instance_uid)
         kept = tuple(each for each in study.warnings if each not in WARNINGS)
         correction = self.index.correction(study_instance_uid)
-        self._change(study_instance_uid, Verdict(state, (), kept + warnings, study.order_accession, correction))
+        # A destination may be done before this is looked at, and a study is `forwarding` before it is `forwarded`.
+        begun = ("forwarding",) if outcome and study.state == "matched" else ()
+        for state in (*begun, outcome or study.state):
+            self._change(study_instance_uid, Verdict(state, (), kept + warnings, study.order_accession, correction))
 
     def _change(
         self, study_instance_uid: str, verdict: Verdict, ruling: Ruling | None = None, act: Act | None = None

@@ -307,7 +307,9 @@ class _Stage:
         series, instance = study.selected(asked.series, asked.instance)
         named = {"series_instance_uid": series, "sop_instance_uid": instance}
         body = {"study_instance_uid": study.study_instance_uid, "destination": asked.to.upper()}
-        code, answer = GatewayApi(self._started.http_url).forward(body | {k: v for k, v in named.items() if v})
+        code, answer = GatewayApi(self._started.http_url).forward(
+            body | {"by": OPERATOR} | {k: v for k, v in named.items() if v}
+        )
         told = str(answer.get("error", ""))
         self._recorder.observe(ForwardAsked(observer="runner", **body, **named, status_code=code, text=told))
 

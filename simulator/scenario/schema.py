@@ -35,6 +35,8 @@ def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
     loosened = dict(schema)
     if isinstance(schema.get("additionalProperties"), dict):
         loosened["additionalProperties"] = _value(schema["additionalProperties"])
+    if isinstance(schema.get("items"), dict) and "$ref" not in schema["items"]:
+        loosened["items"] = {"anyOf": [_loosened(schema["items"]), _FILLED_IN]}
     if "patternProperties" in schema:
         loosened["patternProperties"] = {key: _value(below) for key, below in schema["patternProperties"].items()}
     return loosened

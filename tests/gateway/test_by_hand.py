@@ -37,7 +37,7 @@ def post(gateway: Running, body: Any, **headers: str) -> httpx.Response:
 
 
 def asked(**changes: str) -> dict[str, str]:
-    return {"study_instance_uid": UID, "destination": "REMOTE"} | changes
+    return {"study_instance_uid": UID, "destination": "REMOTE", "by": "somebody"} | changes
 
 
 def destinations(gateway: Running) -> list[dict[str, Any]]:
@@ -67,6 +67,11 @@ def test_what_is_selected_goes(
     gateway.await_event("DispatchChanged", last, state="done")
     assert set(taking.uids()) == already | set(uids)
     assert len(taking.uids()) == len(set(taking.uids()))
+    told = httpx.get(f"{gateway.url}/audit", timeout=PATIENCE, trust_env=False).json()
+    act = [entry for entry in told["entries"] if entry["act"] == "forward"][-1]
+    assert (act["who"], act["study_instance_uid"]) == ("somebody", UID)
+    assert act["after"]["destination"] == "REMOTE"
+    assert act["after"].get("instance") == selected.get("sop_instance_uid")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +93,7 @@ def test_what_is_selected_goes(
             f"study {OTHER.study_instance_uid} is unmatched (order.not-found); only what is matched is forwarded",
             "correct the study or its order first",
         ),
-        ({"destination": "REMOTE"}, 400, "study_instance_uid: Field required", ""),
+        ({"destination": "REMOTE", "by": "somebody"}, 400, "study_instance_uid: Field required", ""),
         (asked(study_instance_uid=""), 400, "study_instance_uid: String should have at least 1 character", ""),
         (asked(force="yes"), 400, "force: Extra inputs are not permitted", ""),
         ([], 400, "the body: Input should be a valid dictionary", ""),
@@ -116,8 +121,9 @@ def test_a_page_of_a_browser_cannot_ask(held: tuple[Running, Remote, int]) -> No
             timeout=PATIENCE,
             trust_env=False,
         )
-        assert (answer.status_code, answer.json()["error"]) == (415, "the body must be application/json")
+        assert (answer.status_code, answer.json()["error"]) == (415, "an act comes as application/json")
     assert post(gateway, asked(), Host="evil.example").status_code == 400
+    assert post(gateway, asked(), Origin="http://evil.example").status_code == 403
 
 
 def test_a_body_that_is_no_json(held: tuple[Running, Remote, int]) -> None:

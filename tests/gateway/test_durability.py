@@ -203,7 +203,7 @@ def test_an_index_that_is_locked_refuses_and_then_goes_on(tmp_path: Path) -> Non
             [answer] = gateway_.store(STUDY.instances[1])
             assert answer == Response(0xA700, "the index cannot be used: database is locked")
             refused = gateway_.order(a_message(an_order("another")))
-            assert (refused.code, refused.text) == ("AE", "the order cannot be kept: database is locked")
+            assert (refused.code, refused.text) == ("AE", "the message cannot be kept: database is locked")
             code, told = health(gateway_.url)
             assert (code, [problem["part"] for problem in told["problems"]]) == (503, ["index"])
             assert httpx.get(f"{gateway_.url}/studies", timeout=PATIENCE, trust_env=False).status_code == 200

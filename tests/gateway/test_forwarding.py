@@ -86,7 +86,7 @@ def test_a_failure_does_not_and_the_rest_is_sent(parts: tuple[Store, Index], sta
     with remote() as (taking, port):
         taking.answers = {UIDS[1]: Response(status, "no room")}
         problem = send(parts, port)
-    assert problem == f"1 of 4 instances were not stored; the first: {UIDS[1]}: answered {status:04X} no room"
+    assert problem == f'1 of 4 instances were not stored; the first: {UIDS[1]}: answered {status:04X} "no room"'
     assert parts[1].delivered(UID, "REMOTE") == {UIDS[0], UIDS[2], UIDS[3]}
 
 
