@@ -18,11 +18,14 @@ from simulator.gateway.study_queue import StudyQueue
 from simulator.gateway.transactions import Transaction, Transactions
 from simulator.site import Site
 from simulator.wire import commitment
-from simulator.wire.association import Address, Response, TimeOuts
+from simulator.wire.association import Address, Association, Response, TimeOuts
 from simulator.wire.dialogue import Dialogue
 
 PAUSE_AFTER_A_FAULT = 1.0
 """Seconds to leave an index alone that could not be read or written."""
+
+_PATIENCE_AT_A_STOP = 3.0
+"""Seconds that a stop waits for a requester to answer a report."""
 
 LONGEST_WAIT = 3600.0
 TIME_OUTS = TimeOuts(connection=5.0, acse=10.0, dimse=15.0)
@@ -46,6 +49,7 @@ class Reporter:
         self._transactions = transactions
         self._dialogues: dict[int, Dialogue] = {}
         self._queues: dict[str, StudyQueue] = {}
+        self._open: dict[str, Association] = {}
         self._changing = threading.Lock()
         self._stopping = False
 
@@ -67,11 +71,19 @@ class Reporter:
             queue.hasten(str(transaction.number))
 
     def stop(self) -> None:
-        """Finish the reports in hand."""
+        """Finish the reports in hand, but wait for no requester for long."""
         with self._changing:
             self._stopping = True
+        # Who does not answer is hung up on after a while, and told again after the next start.
+        impatience = threading.Timer(_PATIENCE_AT_A_STOP, self._hang_up)
+        impatience.start()
         for queue in self._queues.values():
             queue.stop()
+        impatience.cancel()
+
+    def _hang_up(self) -> None:
+        for association in list(self._open.values()):
+            association.hang_up()
 
     def _try(self, number: str, calling_ae_title: str) -> None:
         try:
@@ -91,8 +103,8 @@ class Reporter:
             )
             self._transactions.end(transaction.number, "reported", event)
             self._dialogues.pop(transaction.number, None)
-            return
-        self._put_off(transaction, problem)
+        elif not self._stopping:
+            self._put_off(transaction, problem)
 
     def _put_off(self, transaction: Transaction, problem: str) -> None:
         attempt = transaction.attempts + 1
@@ -146,12 +158,15 @@ class Reporter:
         try:
             secured = self._credentials[address.ae_title]
             with commitment.report_association(self._here, address, TIME_OUTS, tls=secured) as association:
+                self._open[address.ae_title] = association
                 response = commitment.tell(association, transaction.report())
             if response.status == 0:
                 return "new", ""
             problems.append(_answered(response))
         except PeerError as error:
             problems.append(str(error))
+        finally:
+            self._open.pop(address.ae_title, None)
         return "", "; ".join(problems)
 
 

@@ -250,6 +250,30 @@ def test_one_requester_that_hangs_does_not_hold_up_another(tmp_path: Path) -> No
         slow.stop()
 
 
+def test_a_stop_waits_for_no_requester_that_hangs_and_tells_it_after_the_next_start(tmp_path: Path) -> None:
+    asked, let_go, over = threading.Event(), threading.Event(), threading.Event()
+
+    def hang(_: Notice) -> Response:
+        asked.set()
+        let_go.wait(PATIENCE)
+        over.set()
+        return STORED
+
+    slow = Acceptor("CT1", HOST, 0, [], lambda _: Response(0xA700), on_report=hang)
+    requester = Requester()
+    try:
+        with running(tmp_path, reached_at(slow.start())) as gateway:
+            gateway.store(*STUDY.instances)
+            ask_and_release(gateway, requester)
+            assert asked.wait(PATIENCE)
+        assert not over.is_set()
+    finally:
+        let_go.set()
+        slow.stop()
+    with requester.listening() as port, running(tmp_path, reached_at(port)):
+        assert requester.await_reports() == [("new", Report("1.2.3", REFERENCES, ()))]
+
+
 # --- a peer that goes on -----------------------------------------------------------------------------
 
 
