@@ -17,6 +17,7 @@ from typing import Any
 from simulator import site as profile
 from simulator.cli.gateway_command import serve
 from simulator.events import CommitmentReported, Event, StudyPurged
+from simulator.gateway import by_hand
 from simulator.gateway.correction import Copy
 from simulator.gateway.forward_queue import Dispatch, Selection
 from simulator.gateway.forwarding import Forwarder
@@ -423,6 +424,7 @@ class SendsTheWholeStudy(Gateway):
     """Whatever was selected by hand, the whole study goes."""
 
     def forward(self, selection: Selection, destination: str, who: str) -> Dispatch:
+        self.index.record(by_hand.act(selection, destination, who, 0))
         return self.outbox.forward(selection, destination, self.index.instances(selection.study_instance_uid))
 
 
