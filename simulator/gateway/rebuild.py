@@ -13,7 +13,8 @@ from pathlib import Path
 from simulator.errors import StartError
 from simulator.events import now
 from simulator.gateway.folder_lock import FolderLock
-from simulator.gateway.index import FILE_NAME, Index
+from simulator.gateway.index import Index
+from simulator.gateway.tables import FILE_NAME
 
 
 @dataclass(frozen=True, slots=True)

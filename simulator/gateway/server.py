@@ -6,11 +6,9 @@ import asyncio
 import json
 import logging
 import os
-import socket
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -37,7 +35,8 @@ from simulator.gateway.commitment import Commitments
 from simulator.gateway.folder_lock import FolderLock
 from simulator.gateway.forward_queue import WARNINGS, Dispatch, Selection
 from simulator.gateway.health import INDEX, STORAGE, Health
-from simulator.gateway.index import FILE_NAME, Index, InstanceRow, StudyRow
+from simulator.gateway.http_listener import LOOPBACK, HttpServer, http_socket
+from simulator.gateway.index import Index, InstanceRow, StudyRow
 from simulator.gateway.orders import Orders
 from simulator.gateway.outbox import Outbox
 from simulator.gateway.reconciliation import Reconciliation
@@ -46,6 +45,7 @@ from simulator.gateway.retention import Retention
 from simulator.gateway.steps import Matched, Received, Refused, Unmatched, Verdict
 from simulator.gateway.store import Store
 from simulator.gateway.study_queue import StudyQueue
+from simulator.gateway.tables import FILE_NAME
 from simulator.rules import image_count, transfer_syntaxes
 from simulator.site import Site
 from simulator.wire import data_set, tls
@@ -54,7 +54,6 @@ from simulator.wire.association import Context, Response, StoreRequest
 from simulator.wire.mllp import MllpListener
 
 _LOG = logging.getLogger(__name__)
-_LOOPBACK = "127.0.0.1"
 _OPEN_STATES = frozenset(("receiving", "matched"))
 _PATIENCE_WITH_READERS = 2  # seconds that a stop waits for who follows the events but does not read them
 
@@ -122,8 +121,8 @@ class Gateway:
         with ExitStack() as undo:
             undo.callback(self._lock.release)
             undo.callback(self.index.close)
-            http_socket = _listening(here.http_port)
-            undo.callback(http_socket.close)
+            http_port = http_socket(here.http_port)
+            undo.callback(http_port.close)
             # Before anybody can send: what is being received just now must not be taken for a leftover.
             self._note(Act("start", after=_fingerprint(self.site)))
             self._resume()
@@ -131,7 +130,7 @@ class Gateway:
             dicom_port, tls_port = self._listen(acceptor)
             hl7_port = await hl7.start()
             undo.pop_all()
-        http = _HttpServer(
+        http = HttpServer(
             uvicorn.Config(
                 api.application(
                     self.index,
@@ -146,14 +145,14 @@ class Gateway:
                 timeout_graceful_shutdown=_PATIENCE_WITH_READERS,
             )
         )
-        serving = asyncio.create_task(http.serve(sockets=[http_socket]))
+        serving = asyncio.create_task(http.serve(sockets=[http_port]))
         await http.listening.wait()
         self.assembly.start()
         self.outbox.start()
         self.commitments.start()
         self.retention.start()
         if ready is not None:
-            url = f"http://{_LOOPBACK}:{http_socket.getsockname()[1]}"
+            url = f"http://{LOOPBACK}:{http_port.getsockname()[1]}"
             ready.put_nowait(Ready(os.getpid(), here.ae_title, dicom_port, hl7_port, url, tls_port))
         await stop.wait()
         await asyncio.to_thread(acceptor.stop)
@@ -383,40 +382,6 @@ class Gateway:
 def storage_contexts(site: Site) -> list[Context]:
     """Return what the gateway accepts as Storage SCP: each SOP class of the site, in every transfer syntax it takes."""
     return [Context(sop_class.uid, transfer_syntaxes.ACCEPTED) for sop_class in site.storage_classes()]
-
-
-class _HttpServer(uvicorn.Server):
-    """uvicorn under the gateway's own signal handling; `listening` is set once it serves."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to whoever runs the gateway."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to serve, and say so."""
-        await super().startup(sockets)
-        self.listening.set()
-
-
-def _listening(port: int) -> socket.socket:
-    """Return a socket for HTTP: on loopback alone, since the API asks nobody who he is."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((_LOOPBACK, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise StartError(
-            f"cannot listen for HTTP on {_LOOPBACK}:{port}: {error.strerror}",
-            "another program uses the port; gateway.http_port in the site profile sets another, 0 takes any",
-        ) from error
-    return listener
 
 
 def _stored(row: InstanceRow) -> InstanceStored:
