@@ -56,7 +56,7 @@ def command(
     _check(study, order, reject, bool(reason or by))
     api = GatewayApi(url)
     if study is None:
-        held = [each for each in api.status()["studies"] if each["state"] == "unmatched"]
+        held = [each for each in api.status()["studies"] if _may_be_ruled_about(each)]
         if as_json:
             terminal.print_json({"studies": held})
         else:
@@ -90,6 +90,13 @@ def _check(study: str | None, order: str | None, reject: bool, explained: bool) 
         raise UsageError("--reason and --by belong to a ruling", "give --order ACCESSION or --reject")
 
 
+def _may_be_ruled_about(study: dict[str, Any]) -> bool:
+    """Tell whether an operator may rule about it: it is unmatched, or was rejected for want of an order."""
+    return study["state"] == "unmatched" or (
+        study["state"] == "rejected" and "image-count.exceeded" not in study["reasons"]
+    )
+
+
 def _show_unmatched(studies: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
@@ -97,11 +104,12 @@ def _show_unmatched(studies: list[dict[str, Any]]) -> None:
     if not studies:
         terminal.out.print("No study is unmatched.")
         return
-    table = Table("Accession", "Images", "Why", box=None, pad_edge=False)
+    table = Table("Accession", "State", "Images", "Why", box=None, pad_edge=False)
     table.add_column("Study Instance UID", overflow="fold")
     for each in studies:
         accession = Text(each["accession_number"] or "(none)")
-        table.add_row(accession, str(each["instances"]), ", ".join(each["reasons"]), Text(each["study_instance_uid"]))
+        why = ", ".join(each["reasons"])
+        table.add_row(accession, each["state"], str(each["instances"]), why, Text(each["study_instance_uid"]))
     terminal.print_table(table)
 
 
@@ -126,7 +134,7 @@ def _show_candidates(document: dict[str, Any]) -> None:
         terminal.out.print(_heading(order), soft_wrap=True)
         for keys in document["keys"]:
             terminal.print_table(_comparison(keys, order))
-    if state == "unmatched":
+    if _may_be_ruled_about(document):
         terminal.out.print()
         first = document["orders"][0]["accession_number"]
         for words in (f"--order {first}", "--reject"):

@@ -29,7 +29,12 @@ def known(
     elif row is not None:
         return "repeated" if row.data_set_digest == digest or _same(row, request, store) else "other"
     purged = index.rows("SELECT content_digest FROM purged_instance WHERE sop_instance_uid = ?", found.sop_instance_uid)
-    return "other" if purged and purged[0][0] != _said(request) else "new"
+    return "other" if purged and purged[0][0] not in (_said(request), as_bytes(digest)) else "new"
+
+
+def as_bytes(data_set_digest: str) -> str:
+    """Return what stands for the content of a data set whose pixels cannot be decoded: its bytes."""
+    return f"bytes:{data_set_digest}"
 
 
 def _same(row: InstanceRow, request: StoreRequest, store: Store) -> bool:

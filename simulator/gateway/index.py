@@ -71,6 +71,16 @@ class Index(Database):
         instances, series = self.rows(query, study_instance_uid)[0]
         return int(instances), int(series)
 
+    def ever_held(self, study_instance_uid: str, besides: str = "") -> int:
+        """Return how many distinct instances of the study are held or were purged, one SOP Instance UID left out."""
+        query = """
+            SELECT count(*) FROM (
+                SELECT sop_instance_uid FROM instance WHERE study_instance_uid = ?1 UNION
+                SELECT sop_instance_uid FROM purged_instance WHERE study_instance_uid = ?1
+            ) WHERE sop_instance_uid != ?2
+        """
+        return int(self.rows(query, study_instance_uid, besides)[0][0])
+
     def files(self) -> frozenset[str]:
         """Return the store's names of all instances that are indexed."""
         return frozenset(row[0] for row in self.rows("SELECT file FROM instance"))

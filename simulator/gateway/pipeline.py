@@ -29,7 +29,8 @@ def receive(request: StoreRequest, site: Site, index: Index, store: Store) -> Re
     if known == "other":
         comment = "an instance with this UID and other content is held already"
         return Refused(request, statuses.HELD_WITH_OTHER_CONTENT.response(comment), found)
-    if known == "new" and not site.image_count_rule().admits(index.sizes(found.study_instance_uid)[0] + 1):
+    rule = site.image_count_rule()
+    if known == "new" and not rule.admits(index.ever_held(found.study_instance_uid, found.sop_instance_uid) + 1):
         comment = f"more than {site.image_limit.limit} images in this study"
         return Refused(request, statuses.beyond_image_limit(site).response(comment), found, exceeds_image_limit=True)
     return Received(request, found, digest, repeated=known == "repeated")
@@ -69,7 +70,7 @@ def inspect(study_instance_uid: str, index: Index) -> Inspected:
     return Inspected(
         study_instance_uid=study_instance_uid,
         keys=keys,
-        instances=index.sizes(study_instance_uid)[0],
+        instances=index.ever_held(study_instance_uid),
         exceeded=study is not None and image_count.EXCEEDED in study.reasons,
         order=index.order(accession_number),
         accession_taken=index.matched_by_another(accession_number, study_instance_uid),
@@ -90,7 +91,7 @@ def policy(outcome: Matched | Unmatched, site: Site) -> Verdict:
     rule = site.image_count_rule()
     warnings = rule.warnings(outcome.study.instances) + identity.warnings([k.keys for k in outcome.study.keys])
     if outcome.study.exceeded or not rule.admits(outcome.study.instances):
-        return Verdict("rejected", (image_count.EXCEEDED,), warnings, "")
+        return second_look.told(Verdict("rejected", (image_count.EXCEEDED,), warnings, ""), outcome.study)
     if isinstance(outcome, Unmatched):
         return second_look.told(correction.verdict(outcome, site, warnings), outcome.study)
     return Verdict("matched", (), warnings, outcome.order.accession_number)

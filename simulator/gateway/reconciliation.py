@@ -12,7 +12,7 @@ from simulator.gateway.acts import Correction, Ruling
 from simulator.gateway.audit import Act
 from simulator.gateway.index import Index, StudyRow
 from simulator.gateway.steps import Inspected, Verdict
-from simulator.rules import accession, correcting, masking, nearest
+from simulator.rules import accession, correcting, image_count, masking, nearest
 from simulator.rules.correcting import OPERATOR_REJECTED
 from simulator.rules.matching import OrderKeys, StudyKeys
 from simulator.site import Site
@@ -176,9 +176,11 @@ class Reconciliation:
     def _refusal(study_instance_uid: str, row: StudyRow | None) -> Refusal | None:
         if row is None:
             return Refusal("study.not-found", f"the gateway holds no study {study_instance_uid}")
-        if row.state == "unmatched" or (row.state == "rejected" and OPERATOR_REJECTED in row.reasons):
+        # What was rejected for want of an order may still get one; what has too many images may not.
+        if row.state == "unmatched" or (row.state == "rejected" and image_count.EXCEEDED not in row.reasons):
             return None
-        return Refusal("study.not-unmatched", f"the study is {row.state}; only an unmatched study is reconciled")
+        why = f" ({', '.join(row.reasons)})" if row.reasons else ""
+        return Refusal("study.not-unmatched", f"the study is {row.state}{why}; only an unmatched study is reconciled")
 
     def _order_refusal(self, study_instance_uid: str, number: str) -> Refusal | None:
         order = self._index.order(number)

@@ -16,10 +16,11 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from simulator.errors import NotDicom
 from simulator.events import StudyPurged, now
-from simulator.gateway import audit
+from simulator.gateway import audit, duplicates
 from simulator.gateway.audit import Act
-from simulator.gateway.index import Index
+from simulator.gateway.index import Index, InstanceRow
 from simulator.gateway.store import Store
 from simulator.gateway.study_queue import StudyQueue
 from simulator.wire import content, part10
@@ -54,9 +55,11 @@ class Retention:
         for (study,) in self._index.rows("SELECT study_instance_uid FROM retention WHERE purging"):
             _LOG.warning("study %s was being purged when the last run ended; that is finished now", study)
             self._finish(study)
+        # One that was purged, came again and was forwarded again, too.
         unnoted = """
             SELECT study_instance_uid FROM study WHERE state = 'forwarded'
-            AND study_instance_uid NOT IN (SELECT study_instance_uid FROM retention)
+            AND study_instance_uid NOT IN (SELECT study_instance_uid FROM retention WHERE purged_at = '')
+            AND EXISTS (SELECT 1 FROM instance WHERE instance.study_instance_uid = study.study_instance_uid)
         """
         for (study,) in self._index.rows(unnoted):
             self.begin(study)
@@ -89,7 +92,7 @@ class Retention:
             return  # it will be forwarded again, and looked at then
         # Files are read before others are made to wait.
         rows = self._index.instances(study_instance_uid)
-        said = {row.sop_instance_uid: self._said(row.file) for row in rows}
+        said = {row.sop_instance_uid: self._said(row) for row in rows}
         with self._taking:
             if not self._is_due(study_instance_uid) or said.keys() != self._held(study_instance_uid):
                 return
@@ -110,9 +113,12 @@ class Retention:
     def _held(self, study_instance_uid: str) -> set[str]:
         return {row.sop_instance_uid for row in self._index.instances(study_instance_uid)}
 
-    def _said(self, file: str) -> str:
-        instance = part10.read(self._store.read(file))
-        return content.digest(instance.data_set, instance.transfer_syntax_uid)
+    def _said(self, row: InstanceRow) -> str:
+        try:
+            instance = part10.read(self._store.read(row.file))
+            return content.digest(instance.data_set, instance.transfer_syntax_uid)
+        except NotDicom:  # its pixels cannot be decoded
+            return duplicates.as_bytes(row.data_set_digest)
 
     def _note(self, study_instance_uid: str, said: dict[str, str]) -> None:
         with self._index.transaction(()) as db:

@@ -14,6 +14,7 @@ from simulator.gateway.acts import Correction
 from simulator.gateway.index import StudyRow
 from simulator.gateway.steps import Inspected, Verdict
 from simulator.rules import identity, image_count, matching
+from simulator.rules.matching import OrderKeys
 
 _SINCE = frozenset(matching.REASONS) - {image_count.EXCEEDED}  # which is a warning in its own right
 _KEYS = frozenset(f"{stem}.mismatch" for stem in identity.STEMS)
@@ -24,9 +25,15 @@ def is_settled(study: StudyRow) -> bool:
     return study.state in ("receiving", "rejected")
 
 
-def stays(study: StudyRow, verdict: Verdict) -> bool:
-    """Tell whether the study stays in its state; `verdict` is what it would become if it were held."""
-    return study.state == "forwarded" or (study.state == "forwarding" and verdict.state == "matched")
+def stays(study: StudyRow, found: Inspected, verdict: Verdict, sent_as: Correction | None) -> bool:
+    """Tell whether the study stays in its state; `verdict` is what it would become if it were held.
+
+    One that is being sent, and of which nothing has been stored yet, goes with its order's new keys where those that
+    are written into its copies (`sent_as`) are others now.
+    """
+    if study.state != "forwarding" or verdict.state != "matched":
+        return study.state == "forwarded"
+    return found.sent or _written(verdict.correction) == _written(sent_as)
 
 
 def warned(study: StudyRow, found: Inspected, verdict: Verdict, sent_as: Correction | None) -> Verdict:
@@ -50,3 +57,21 @@ def told(verdict: Verdict, study: Inspected) -> Verdict:
     if verdict.state == "matched" or not study.sent:
         return verdict
     return replace(verdict, warnings=(*verdict.warnings, matching.FORWARDED_BEFORE))
+
+
+def told_of_other_keys(verdict: Verdict, study: Inspected, sent_as: Correction | None) -> Verdict:
+    """Return the verdict on a study that matches, with the same warning where it was sent on under other keys."""
+    if verdict.state != "matched" or not study.sent or _written(verdict.correction) == _written(sent_as):
+        return verdict
+    return replace(verdict, warnings=(*verdict.warnings, matching.FORWARDED_BEFORE))
+
+
+def sent_after_all(study: StudyRow, sent: bool) -> Verdict | None:
+    """Return the verdict on a study that was taken back while an instance of it was on its way; None: none was."""
+    if not sent or study.state not in ("unmatched", "rejected") or matching.FORWARDED_BEFORE in study.warnings:
+        return None
+    return Verdict(study.state, study.reasons, (*study.warnings, matching.FORWARDED_BEFORE), study.order_accession)
+
+
+def _written(correction: Correction | None) -> OrderKeys | None:
+    return correction.order if correction is not None else None

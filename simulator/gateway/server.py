@@ -220,7 +220,9 @@ class Gateway:
     def _reject_for_image_count(self, head: header.Header) -> None:
         study = self.index.study(head.study_instance_uid)
         if study is not None and study.state != "rejected":
+            self.outbox.queue.withdraw(study.study_instance_uid)
             self._change(study.study_instance_uid, Verdict("rejected", (image_count.EXCEEDED,), (), ""))
+            self._settle(study.study_instance_uid)
 
     # --- one study -----------------------------------------------------------------------------------
 
@@ -233,6 +235,7 @@ class Gateway:
             study = reconciliation.ruled(pipeline.inspect(study_instance_uid, self.index), self.index)
             verdict = self.policy(pipeline.match(study, self.site))
             held = self.index.correction(study_instance_uid)
+            verdict = second_look.told_of_other_keys(verdict, study, held)
             if verdict.state != "matched":
                 self.outbox.queue.withdraw(study_instance_uid)  # before its correction goes: see `forwarding`
             self._change(study_instance_uid, verdict, act=reconciliation.policy_act(study, verdict, held, self.site))
@@ -274,8 +277,11 @@ class Gateway:
         Instances that came meanwhile made it `receiving` again, and it will be decided anew.
         """
         study = self.index.study(study_instance_uid)
-        held = self.index.sizes(study_instance_uid)[0]
-        if study is None or study.state not in by_hand.FORWARDABLE or not held:
+        if study is None or not self.index.sizes(study_instance_uid)[0]:
+            return
+        if study.state not in by_hand.FORWARDABLE:
+            if late := second_look.sent_after_all(study, self.index.is_sent(study_instance_uid)):
+                self._change(study_instance_uid, late)
             return
         outcome = self.outbox.queue.outcome(study_instance_uid)
         warnings = self.outbox.queue.warnings(study_instance_uid)
@@ -318,10 +324,10 @@ class Gateway:
             return
         found = reconciliation.ruled(pipeline.inspect(study.study_instance_uid, self.index), self.index)
         verdict = self.policy(pipeline.match(found, self.site))
-        if not second_look.stays(study, verdict):
+        sent_as = self.index.correction(study.study_instance_uid)
+        if not second_look.stays(study, found, verdict, sent_as):
             self.decide(study.study_instance_uid)
             return
-        sent_as = self.index.correction(study.study_instance_uid)
         self._change(study.study_instance_uid, second_look.warned(study, found, verdict, sent_as))
 
     # --- start and stop ------------------------------------------------------------------------------

@@ -113,6 +113,7 @@ CREATE TABLE purged_instance (
     study_instance_uid TEXT NOT NULL,
     content_digest TEXT NOT NULL
 ) STRICT;
+CREATE INDEX purged_study ON purged_instance (study_instance_uid);
 CREATE TABLE event (sequence INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL) STRICT;
 """
 SCHEMA: Final = "".join((_SCHEMA, acts.SCHEMA, audit.SCHEMA))

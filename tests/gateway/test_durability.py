@@ -165,10 +165,9 @@ def test_a_disk_that_is_full_to_the_last_byte(tmp_path: Path) -> None:
         refused = [instance for instance, answer in zip(instances, answers, strict=True) if answer.status]
         assert {answer.status for answer in answers} == {0x0000, 0xA700}
         comments = {answer.error_comment for answer in answers if answer.status}
-        assert comments & {
-            "the data folder cannot be written: No space left on device",
-            "the index cannot be used: database or disk is full",
-        }
+        # Which of them runs full first depends on how large the index is just then.
+        known = ("disk nearly full: ", "the data folder cannot be written: No space", "the index cannot be used: ")
+        assert all(comment.startswith(known) for comment in comments)
         assert health(full.http_url)[0] == 503
         remount = ["nsenter", "-t", str(full.pid), "-U", "-m", "--preserve-credentials"]
         run([*remount, "mount", "-o", "remount,size=64m", "tmpfs", tmp_path / "data"], tmp_path).check_returncode()

@@ -65,7 +65,25 @@ def test_a_study_that_was_sent_corrected_is_compared_as_it_was_sent() -> None:
     ],
 )
 def test_who_stays(state: str, verdict: str, stays: bool) -> None:
-    assert second_look.stays(replace(ROW, state=state), Verdict(verdict, (), (), "")) is stays
+    found = Inspected("1.2", (StudyKeys(NUMBER, STUDY),), 2, False, None, False)
+    assert second_look.stays(replace(ROW, state=state), found, Verdict(verdict, (), (), ""), None) is stays
+
+
+@pytest.mark.parametrize(("sent", "stays"), [(True, True), (False, False)])
+def test_a_study_on_its_way_goes_with_the_new_keys_unless_something_went_with_the_old_ones(
+    sent: bool, stays: bool
+) -> None:
+    found = Inspected("1.2", (StudyKeys(NUMBER, STUDY),), 2, False, None, False, sent=sent)
+    old, new = (
+        Correction(OrderKeys(NUMBER, replace(STUDY, name=name), cancelled=False), "COERCE", "")
+        for name in ("FAN^LOK WAH", "FAN^LOK WOH")
+    )
+    verdict = Verdict("matched", (), (), NUMBER, new)
+    assert second_look.stays(replace(ROW, state="forwarding"), found, verdict, old) is stays
+    assert second_look.stays(replace(ROW, state="forwarding"), found, verdict, new)
+    warned = second_look.told_of_other_keys(verdict, found, old).warnings
+    assert warned == (("forwarded.before",) if sent else ())
+    assert second_look.told_of_other_keys(verdict, found, new) == verdict
 
 
 def test_what_went_before_is_said_of_what_does_not_match() -> None:
