@@ -86,12 +86,26 @@ def test_only_wire_imports_the_protocol_libraries(file: Path) -> None:
     assert not used or room(module_name(file)) == "wire"
 
 
-def test_the_judge_imports_neither_the_gateway_nor_its_rules() -> None:
-    allowed = {"simulator.scenario.model", "simulator.scenario.history", "simulator.events"}
-    assert ours(PACKAGE / "scenario" / "checks.py") <= allowed
-    # Nor through what it imports: the model and the history know nothing of rules either.
-    for name in ("model", "history"):
-        assert ours(PACKAGE / "scenario" / f"{name}.py") <= {"simulator.events", "simulator.errors"}
+def scenario_modules(*names: str) -> set[str]:
+    """Return the modules of the scenario room with these names, and those whose names go on after one and `_`."""
+    stems = [file.stem for file in (PACKAGE / "scenario").glob("*.py")]
+    return {f"simulator.scenario.{stem}" for stem in stems for name in names if f"{stem}_".startswith(f"{name}_")}
+
+
+MODEL = scenario_modules("model", "history")
+JUDGE = scenario_modules("checks", "findings", "evidence")
+
+
+@pytest.mark.parametrize("module", sorted(JUDGE))
+def test_the_judge_imports_neither_the_gateway_nor_its_rules(module: str) -> None:
+    assert ours(PACKAGE.parent / f"{module.replace('.', '/')}.py") <= JUDGE | MODEL | {"simulator.events"}
+
+
+@pytest.mark.parametrize("module", sorted(MODEL))
+def test_nor_does_it_through_what_it_imports(module: str) -> None:
+    """The model and the history know nothing of rules either."""
+    file = PACKAGE.parent / f"{module.replace('.', '/')}.py"
+    assert ours(file) <= scenario_modules("model") | {"simulator.events", "simulator.errors"}
 
 
 def test_in_the_scenario_room_only_run_starts_gateways_and_actors() -> None:

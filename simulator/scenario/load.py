@@ -13,7 +13,9 @@ from simulator import resources, strict_yaml
 from simulator.errors import LoadError, Problem, UsageError
 from simulator.rules import sop_classes
 from simulator.scenario import requirements
-from simulator.scenario.model import Case, Ending, Scenario, SeriesSpec, Story
+from simulator.scenario.model import Case, Scenario, Story
+from simulator.scenario.model_given import SeriesSpec
+from simulator.scenario.model_steps import Ending
 from simulator.site import Site, merged
 from simulator.strict_yaml import Path_, nearest
 from simulator.synthesis import compression

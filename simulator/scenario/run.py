@@ -44,24 +44,15 @@ from simulator.events import (
 )
 from simulator.rules import transfer_syntaxes
 from simulator.scenario import audit_trail, gateway_process
-from simulator.scenario.checks import Finding, Verdict, check, worst
+from simulator.scenario.checks import check
+from simulator.scenario.findings import Finding, Verdict, worst
 from simulator.scenario.gateway_process import GatewayProcess
 from simulator.scenario.history import History, Recorder
 from simulator.scenario.messages import PlannedMessage
-from simulator.scenario.model import (
-    ArrivalExpectation,
-    AssociateSpec,
-    Case,
-    Commit,
-    Ending,
-    Forward,
-    Reconcile,
-    RemoteSpec,
-    Scenario,
-    Step,
-    StudyExpectation,
-    Wait,
-)
+from simulator.scenario.model import Case, Scenario
+from simulator.scenario.model_expectations import ArrivalExpectation, StudyExpectation
+from simulator.scenario.model_given import RemoteSpec
+from simulator.scenario.model_steps import AssociateSpec, Commit, Ending, Forward, Reconcile, Step, Wait
 from simulator.scenario.plan import Picture, Plan, case_id, pictures, plan
 from simulator.site import Site, overridden, with_files_from
 from simulator.synthesis import compression
