@@ -8,12 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from simulator.errors import PeerError, StartError
 from simulator.events import Event, GatewayKilled, GatewayStarted, GatewayStopped, HarnessFailed, from_record
-from simulator.site import Site
+from simulator.site import Site, overridden
 from simulator.wire.gateway_api import GatewayApi
 
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "simulator", "gateway")
@@ -45,17 +46,12 @@ class GatewayProcess:
         """The folder in which the gateway keeps its files."""
         return self._folder / "data"
 
-    @property
-    def site(self) -> Site:
-        """The profile that the gateway is started with."""
-        return self._site
-
-    def start(self, site: Site | None = None) -> GatewayStarted:
+    def start(self, changes: Mapping[str, Any] | None = None) -> GatewayStarted:
         """Start the process and wait until all its ports listen. Raises `StartError` with the end of its log.
 
-        `site`: the profile from now on, where it changes. After a stop or a kill the events go on where they were.
+        `changes`: laid over the profile from now on. After a stop or a kill the events go on where they were.
         """
-        self._site = site or self._site
+        self._site = overridden(self._site, dict(changes)) if changes else self._site
         site_file, ready_file = self._folder / "site.yaml", self._folder / "ready.json"
         # JSON is YAML: the gateway reads the very profile that a user would write.
         site_file.write_text(self._site.model_dump_json(indent=2), encoding="utf-8")
