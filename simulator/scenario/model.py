@@ -16,6 +16,9 @@ from simulator.scenario.model_given import Given
 from simulator.scenario.model_steps import Step
 from simulator.scenario.model_words import Name, Strict
 
+OVERLAID = ("given", "mutate", "when", "then")
+"""The parts of a story over which a case's own are laid."""
+
 
 class Case(Strict):
     """One case of a story, its overlays applied; this is what is planned, run and judged."""

@@ -50,6 +50,11 @@ class StudySpec(Strict):
         default=None, description="The study whose instances these are once more, encoded or mutated in another way."
     )
 
+    @property
+    def instances(self) -> int:
+        """How many instances all its series have."""
+        return sum(series.instances for series in self.series)
+
 
 class ModalitySpec(Strict):
     """How the modality calls the gateway. A title goes as its bytes; shorter than 16, spaces follow."""
