@@ -8,13 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from simulator.errors import PeerError, StartError
 from simulator.events import Event, GatewayKilled, GatewayStarted, GatewayStopped, HarnessFailed, from_record
-from simulator.site import Site, overridden
+from simulator.site import Site
 from simulator.wire.gateway_api import GatewayApi
 
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "simulator", "gateway")
@@ -31,10 +30,9 @@ class GatewayProcess:
     Its log is `gateway.log` there; its events go to `observe`.
     """
 
-    def __init__(self, site: Site, folder: Path, observe: Callable[[Event], None], command: Sequence[str]) -> None:
+    def __init__(self, folder: Path, observe: Callable[[Event], None], command: Sequence[str]) -> None:
         self._folder = folder
         self._observe = observe
-        self._site = site
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._listener: threading.Thread | None = None
@@ -46,15 +44,14 @@ class GatewayProcess:
         """The folder in which the gateway keeps its files."""
         return self._folder / "data"
 
-    def start(self, changes: Mapping[str, Any] | None = None) -> GatewayStarted:
-        """Start the process and wait until all its ports listen. Raises `StartError` with the end of its log.
+    def start(self, site: Site) -> GatewayStarted:
+        """Start the process with this profile and wait until all its ports listen.
 
-        `changes`: laid over the profile from now on. After a stop or a kill the events go on where they were.
+        After a stop or a kill its events go on where they were. Raises `StartError` with the end of its log.
         """
-        self._site = overridden(self._site, dict(changes)) if changes else self._site
         site_file, ready_file = self._folder / "site.yaml", self._folder / "ready.json"
         # JSON is YAML: the gateway reads the very profile that a user would write.
-        site_file.write_text(self._site.model_dump_json(indent=2), encoding="utf-8")
+        site_file.write_text(site.model_dump_json(indent=2), encoding="utf-8")
         options = ["--site", str(site_file), "--data", str(self.data), "--ready-file", str(ready_file)]
         ready_file.unlink(missing_ok=True)
         self._lost = ""

@@ -44,7 +44,8 @@ class Stage:
         self._remotes = {name: self._remote(name, spec) for name, spec in planned.case.given.remote_scps.items()}
         self.reports = Reports(_calling_ae_title(planned.site), _LOOPBACK, observe)
         self._certificates = folder / "certificates"
-        self._gateway = GatewayProcess(self._site(), folder, observe, command)
+        self._gateway = GatewayProcess(folder, observe, command)
+        self._site = planned.site
         self._started: GatewayStarted | None = None
 
     @property
@@ -53,9 +54,10 @@ class Stage:
         return self._gateway.data
 
     def start(self) -> None:
-        """Start the gateway. Raises `StartError`, when all who were put up are taken down again."""
+        """Put up the remote SCPs that are up, and the gateway. Raises `StartError`; nobody is left standing then."""
         try:
-            self.start_gateway()
+            self._site = self._with_everybody()
+            self.start_gateway({})
         except BaseException:  # an interrupt too must leave no process behind
             self.stop()
             raise
@@ -67,9 +69,10 @@ class Stage:
             remote.stop()
         self.reports.stop()
 
-    def start_gateway(self, changes: Mapping[str, Any] | None = None) -> None:
+    def start_gateway(self, changes: Mapping[str, Any]) -> None:
         """Start the gateway, with changes to its site profile from now on, and tell the others where it listens."""
-        self._started = self._gateway.start(changes)
+        self._site = overridden(self._site, dict(changes)) if changes else self._site
+        self._started = self._gateway.start(self._site)
         for remote in self._remotes.values():
             remote.report_to(Address(self._started.ae_title, _LOOPBACK, self._started.dicom_port))
 
@@ -133,7 +136,7 @@ class Stage:
             behaviour=_behaviour(spec),
         )
 
-    def _site(self) -> Site:
+    def _with_everybody(self) -> Site:
         """Put up the remote SCPs that are up, and return the profile with everybody's address and certificate."""
         site = _on_free_ports(self._plan, self._destinations())
         if any(step.commit and step.commit.listener != "none" for step in self._plan.case.when):
