@@ -69,6 +69,12 @@ def ours(file: Path, *, at_import_time: bool = False) -> set[str]:
     return {name for name in imports(file, at_import_time=at_import_time) if name.split(".")[0] == "simulator"}
 
 
+def calls_of(name: str, file: Path) -> list[int]:
+    """Return the lines on which the file calls what it has under this name."""
+    calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    return [call.lineno for call in calls if getattr(call.func, "id", "") == name]
+
+
 @pytest.mark.parametrize("file", FILES, ids=module_name)
 def test_a_room_imports_only_the_rooms_below_it(file: Path) -> None:
     here = room(module_name(file))
@@ -86,20 +92,36 @@ def test_only_wire_imports_the_protocol_libraries(file: Path) -> None:
     assert not used or room(module_name(file)) == "wire"
 
 
-def test_the_judge_imports_neither_the_gateway_nor_its_rules() -> None:
-    allowed = {"simulator.scenario.model", "simulator.scenario.history", "simulator.events"}
-    assert ours(PACKAGE / "scenario" / "checks.py") <= allowed
-    # Nor through what it imports: the model and the history know nothing of rules either.
-    for name in ("model", "history"):
-        assert ours(PACKAGE / "scenario" / f"{name}.py") <= {"simulator.events", "simulator.errors"}
+def scenario_modules(*names: str) -> set[str]:
+    """Return the modules of the scenario room with these names, and those whose names go on after one and `_`."""
+    stems = [file.stem for file in (PACKAGE / "scenario").glob("*.py")]
+    return {f"simulator.scenario.{stem}" for stem in stems for name in names if f"{stem}_".startswith(f"{name}_")}
 
 
-def test_in_the_scenario_room_only_run_starts_gateways_and_actors() -> None:
+MODEL = scenario_modules("model", "history")
+JUDGE = scenario_modules("checks", "findings", "evidence")
+
+
+@pytest.mark.parametrize("module", sorted(JUDGE))
+def test_the_judge_imports_neither_the_gateway_nor_its_rules(module: str) -> None:
+    assert ours(PACKAGE.parent / f"{module.replace('.', '/')}.py") <= JUDGE | MODEL | {"simulator.events"}
+
+
+@pytest.mark.parametrize("module", sorted(MODEL))
+def test_nor_does_it_through_what_it_imports(module: str) -> None:
+    """The model and the history know nothing of rules either."""
+    file = PACKAGE.parent / f"{module.replace('.', '/')}.py"
+    assert ours(file) <= scenario_modules("model") | {"simulator.events", "simulator.errors"}
+
+
+def test_in_the_scenario_room_only_the_stage_knows_actors_and_only_run_puts_it_up() -> None:
     for file in (PACKAGE / "scenario").glob("*.py"):
-        started = {
-            name for name in ours(file) if room(name) in ("gateway", "actors") or name.endswith("gateway_process")
-        }
-        assert not started or file.name == "run.py", file
+        known = {name for name in ours(file) if room(name) in ("gateway", "actors")}
+        assert not known or file.name == "stage.py", file
+        assert not calls_of("GatewayProcess", file) or file.name == "stage.py", file
+        assert not calls_of("Stage", file) or file.name == "run.py", file
+    assert calls_of("GatewayProcess", PACKAGE / "scenario" / "stage.py")
+    assert calls_of("Stage", PACKAGE / "scenario" / "run.py")
 
 
 def test_gateway_and_actors_never_import_each_other() -> None:
@@ -133,8 +155,7 @@ def test_the_pipeline_tells_its_story_in_under_a_hundred_lines() -> None:
 def test_the_gateway_answers_no_status_that_is_not_in_the_table() -> None:
     """The conformance statement prints `gateway.statuses`; a `Response` made elsewhere would escape it."""
     for file in (PACKAGE / "gateway").glob("*.py"):
-        calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-        made = [call.lineno for call in calls if getattr(call.func, "id", "") == "Response"]
+        made = calls_of("Response", file)
         assert not made or file.name == "statuses.py", f"{file.name}:{made}"
 
 

@@ -14,7 +14,10 @@ from simulator.cli.app import app
 from simulator.cli.schema_command import Subject, schema
 from simulator.events import EVENT_TYPES
 from simulator.scenario import load
-from simulator.scenario.model import Case, Change, Enhanced, OrderSpec, SeriesSpec, Step, Story, StudySpec, Then
+from simulator.scenario.model import Case, Story
+from simulator.scenario.model_expectations import Then
+from simulator.scenario.model_given import Enhanced, OrderSpec, SeriesSpec, StudySpec
+from simulator.scenario.model_steps import Change, Step
 from tests import processes
 
 ROOT = Path(__file__).resolve().parent.parent

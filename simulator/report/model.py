@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import simulator
 from simulator.report import story
 from simulator.scenario import requirements
-from simulator.scenario.checks import Finding, Verdict, worst
+from simulator.scenario.findings import Finding, Verdict, worst
 from simulator.scenario.model import Scenario
 from simulator.scenario.run import CaseOutcome, ScenarioOutcome
 

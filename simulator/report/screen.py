@@ -17,7 +17,7 @@ from rich.text import Text
 from simulator.events import Event, InstanceReceived, InstanceStored, StoreAnswered, StoreFailed
 from simulator.report import words
 from simulator.report.model import CheckResult, Result
-from simulator.scenario.checks import Finding, Verdict
+from simulator.scenario.findings import Finding, Verdict
 from simulator.scenario.plan import Plan
 from simulator.scenario.run import CaseOutcome
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from simulator.report.model import Result, ScenarioResult
-from simulator.scenario.checks import VERDICTS, Verdict
+from simulator.scenario.findings import VERDICTS, Verdict
 
 VERDICT_WORDS: dict[Verdict, str] = {
     "error": "error",

@@ -30,10 +30,9 @@ class GatewayProcess:
     Its log is `gateway.log` there; its events go to `observe`.
     """
 
-    def __init__(self, site: Site, folder: Path, observe: Callable[[Event], None], command: Sequence[str]) -> None:
+    def __init__(self, folder: Path, observe: Callable[[Event], None], command: Sequence[str]) -> None:
         self._folder = folder
         self._observe = observe
-        self._site = site
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._listener: threading.Thread | None = None
@@ -45,20 +44,14 @@ class GatewayProcess:
         """The folder in which the gateway keeps its files."""
         return self._folder / "data"
 
-    @property
-    def site(self) -> Site:
-        """The profile that the gateway is started with."""
-        return self._site
+    def start(self, site: Site) -> GatewayStarted:
+        """Start the process with this profile and wait until all its ports listen.
 
-    def start(self, site: Site | None = None) -> GatewayStarted:
-        """Start the process and wait until all its ports listen. Raises `StartError` with the end of its log.
-
-        `site`: the profile from now on, where it changes. After a stop or a kill the events go on where they were.
+        After a stop or a kill its events go on where they were. Raises `StartError` with the end of its log.
         """
-        self._site = site or self._site
         site_file, ready_file = self._folder / "site.yaml", self._folder / "ready.json"
         # JSON is YAML: the gateway reads the very profile that a user would write.
-        site_file.write_text(self._site.model_dump_json(indent=2), encoding="utf-8")
+        site_file.write_text(site.model_dump_json(indent=2), encoding="utf-8")
         options = ["--site", str(site_file), "--data", str(self.data), "--ready-file", str(ready_file)]
         ready_file.unlink(missing_ok=True)
         self._lost = ""

@@ -9,7 +9,9 @@ from functools import partial
 from simulator.events import CasePlanned, PixelsPlanned
 from simulator.rules import sop_classes
 from simulator.scenario.messages import Asking, PlannedMessage, order_message, patient_data, patient_message
-from simulator.scenario.model import Case, Commit, OrderSpec, Scenario, SeriesSpec
+from simulator.scenario.model import Case, Scenario
+from simulator.scenario.model_given import OrderSpec, SeriesSpec
+from simulator.scenario.model_steps import Commit
 from simulator.site import Site, overridden
 from simulator.synthesis import changes, character_sets, compression, orders, people, studies
 from simulator.synthesis.lies import LIES

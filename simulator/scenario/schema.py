@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.scenario.model import Case, Story
+from simulator.scenario.model import OVERLAID, Case, Story
 
-_OVERLAID = ("given", "mutate", "when", "then")
 _WORDS = ("default", "description", "title")
 _FILLED_IN = {"type": "string", "pattern": "^\\$[a-z0-9]"}
 
@@ -20,7 +19,7 @@ def scenario_schema() -> dict[str, Any]:
     case = Case.model_json_schema(by_alias=True)
     overlaid = {name: _loosened(definition) for name, definition in case.pop("$defs").items()}
     definitions = overlaid | {name: below for name, below in story.pop("$defs").items() if name not in overlaid}
-    for part in _OVERLAID:
+    for part in OVERLAID:
         # A part may be incomplete until a case's own is laid over it, so only its shape is described.
         shape = {key: value for key, value in _loosened(case["properties"][part]).items() if key != "minItems"}
         story["properties"][part] = shape

@@ -10,7 +10,8 @@ from typing import Any
 from simulator import events
 from simulator.events import CasePlanned, Event, GatewayStarted, GatewayStopped, StudyChanged
 from simulator.report.model import CheckResult, Result, result
-from simulator.scenario.checks import Verdict, check
+from simulator.scenario.checks import check
+from simulator.scenario.findings import Verdict
 from simulator.scenario.history import History
 from simulator.scenario.model import Case, Scenario
 from simulator.scenario.plan import case_id

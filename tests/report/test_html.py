@@ -10,7 +10,7 @@ import pytest
 from simulator.report import html, words
 from simulator.report.html import Tile
 from simulator.report.model import Result
-from simulator.scenario.checks import VERDICTS
+from simulator.scenario.findings import VERDICTS
 from simulator.scenario.plan import Picture
 from simulator.synthesis.preview import thumbnail
 from simulator.synthesis.tomography import CT

@@ -7,7 +7,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from simulator.report import junit
 from simulator.report.model import Result
-from simulator.scenario.checks import VERDICTS, Verdict
+from simulator.scenario.findings import VERDICTS, Verdict
 from tests.report import made
 
 OUTCOMES: dict[Verdict, tuple[type, ...]] = {

@@ -6,7 +6,7 @@ import pytest
 
 from simulator.report import words
 from simulator.report.model import Result
-from simulator.scenario.checks import VERDICTS
+from simulator.scenario.findings import VERDICTS
 from tests.report import made
 
 

@@ -33,7 +33,8 @@ from simulator.events import (
     StudyChanged,
     WaitEnded,
 )
-from simulator.scenario.checks import VERDICTS, Finding, Verdict, check, worst
+from simulator.scenario.checks import check
+from simulator.scenario.findings import VERDICTS, Finding, Verdict, worst
 from simulator.scenario.history import History
 from simulator.scenario.model import Case
 

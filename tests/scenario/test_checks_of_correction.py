@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from simulator.events import ActFound, CasePlanned, FileFound, InstanceReceived, ReconcileAnswered, StoreAnswered
-from simulator.scenario.checks import Finding, check
+from simulator.scenario.checks import check
+from simulator.scenario.findings import Finding
 from simulator.scenario.history import History
 from simulator.scenario.model import Case
 from tests.scenario.test_checks import STARTED, answered, received

@@ -1,0 +1,105 @@
+"""Names in a case that stand for nothing: of orders, studies, remote SCPs, lies and SOP classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from simulator.rules import sop_classes
+from simulator.scenario.mistakes import Mistake, endings
+from simulator.scenario.model import Case
+from simulator.strict_yaml import Path_, nearest
+from simulator.synthesis.classes import CLASSES
+from simulator.synthesis.lies import LIES
+
+_NAMES_IN_A_STEP = {
+    "send_order": "order",
+    "change_order.order": "order",
+    "cancel_order": "order",
+    "update_patient.order": "order",
+    "merge_patient": "order",
+    "store": "study",
+    "wait.study": "study",
+    "commit.study": "study",
+    "reconcile.study": "study",
+    "reconcile.order": "order",
+    "forward.study": "study",
+    "forward.to": "remote",
+    "start_remote": "remote",
+}
+
+
+def unknown_names(case: Case) -> Iterator[Mistake]:
+    """Yield every name that stands for nothing, with near misses."""
+    for path, name, known, kind in _names(case):
+        if name not in known:
+            advice = nearest(name, known) or f"known: {', '.join(sorted(known)) or 'none'}"
+            yield Mistake(path, f"no {kind} {name!r}", advice)
+
+
+def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
+    """Yield every place where a name is used: path, the name, what it may be, and what kind of thing it names."""
+    orders, studies, lies = set(case.given.orders), set(case.given.studies), set(LIES)
+    for study, spec in case.given.studies.items():
+        yield ("given", "studies", study, "order"), spec.order, orders, "order"
+        if spec.again is not None:
+            yield ("given", "studies", study, "again"), spec.again, studies - {study}, "study"
+        for number, series in enumerate(spec.series):
+            path = ("given", "studies", study, "series", number, "sop_class")
+            yield path, series.sop_class, _sop_class_words(series.sop_class), "SOP class"
+    for study, told in case.mutate.items():
+        yield ("mutate", study), study, studies, "study"
+        for number, lie in enumerate(told):
+            yield ("mutate", study, number), lie, lies, "lie"
+    known = {"order": orders, "study": studies, "remote": set(case.given.remote_scps)}
+    yield from _names_in_steps(case, known)
+    for where, name, kind in _names_in_expectations(case):
+        yield ("then", *where), name, known[kind], kind
+    for remote, study, arrival in case.then.downstream.arrivals():
+        if arrival.keys is not None:
+            path = ("then", "downstream", *(("remotes", remote) if remote else ()), "studies", study, "keys")
+            yield path, arrival.keys, orders | {"study"}, "order"
+
+
+def _names_in_steps(case: Case, known: Mapping[str, set[str]]) -> Iterator[tuple[Path_, str, set[str], str]]:
+    for number, step in enumerate(case.when):
+        for place, kind in _NAMES_IN_A_STEP.items():
+            keys = place.split(".")
+            if (name := _value(step, keys)) is not None:
+                yield ("when", number, *keys), name, known[kind], kind
+    for path, ending in endings(case):
+        if ending.storing is not None:
+            yield (*path, "storing"), ending.storing, known["study"], "study"
+
+
+def _value(model: object, keys: Sequence[str]) -> str | None:
+    """Return what stands below a model under keys, None where one of them is not given."""
+    for key in keys:
+        model = getattr(model, key, None)
+    return model if isinstance(model, str) else None
+
+
+def _names_in_expectations(case: Case) -> Iterator[tuple[Path_, str, str]]:
+    """Yield the path below `then`, the name, and what kind of thing it names."""
+    for order in case.then.wire.orders:
+        yield ("wire", "orders", order), order, "order"
+    for study in case.then.wire.commitments:
+        yield ("wire", "commitments", study), study, "study"
+    for where in ("wire", "gateway", "downstream"):
+        for study in getattr(case.then, where).studies:
+            yield (where, "studies", study), study, "study"
+    for name, expected in case.then.gateway.studies.items():
+        for remote in expected.destinations:
+            yield ("gateway", "studies", name, "destinations", remote), remote, "remote"
+    for remote, there in case.then.downstream.remotes.items():
+        yield ("downstream", "remotes", remote), remote, "remote"
+        for study in there.studies:
+            yield ("downstream", "remotes", remote, "studies", study), study, "study"
+
+
+def _sop_class_words(text: str) -> set[str]:
+    """Return the words that name a SOP class that can be made: `text` itself where it is one."""
+    try:
+        found = sop_classes.by_name(text)
+    except KeyError:
+        return set(CLASSES)
+    return {*CLASSES, text} if found.keyword in CLASSES else set(CLASSES)

@@ -1,0 +1,70 @@
+"""Expectations of a case that can never be seen, since no step of the story does what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from simulator.scenario.mistakes import Mistake
+from simulator.scenario.model import Case
+from simulator.strict_yaml import nearest
+
+
+def never_seen(case: Case) -> Iterator[Mistake]:
+    """Yield expectations of things that the story never does, and a case without any expectation."""
+    yield from _unseen_acts(case)
+    yield from _unseen_orders(case)
+    yield from _unseen_studies(case)
+    if not _leaves(case.then.model_dump()):
+        yield Mistake(("then",), "nothing is expected: a scenario without a check proves nothing")
+
+
+def _unseen_acts(case: Case) -> Iterator[Mistake]:
+    """Yield expectations of an echo, of associations and of an operator's rulings."""
+    if case.then.wire.echo is not None and not any(step.echo for step in case.when):
+        yield Mistake(("then", "wire", "echo"), "no step asks for an echo, so no answer can be seen")
+    answers = case.then.operator.answers
+    rulings = sum(step.reconcile is not None for step in case.when)
+    if answers is not None and len(answers) != rulings:
+        message = f"{len(answers)} answers are expected, and {rulings} steps reconcile"
+        yield Mistake(("then", "operator", "answers"), message)
+    asked = {step.associate.name for step in case.when if step.associate}
+    for name in set(case.then.wire.associations) - asked:
+        message = f"no step associates as {name!r}"
+        yield Mistake(("then", "wire", "associations", name), message, nearest(name, asked))
+
+
+def _unseen_orders(case: Case) -> Iterator[Mistake]:
+    sent = {step.send_order or step.about for step in case.when if step.send_order or step.about}
+    placed = {step.send_order for step in case.when if step.send_order}
+    for name, expected in case.then.wire.orders.items():
+        if name not in case.given.orders:
+            continue  # told where its name stands
+        path = ("then", "wire", "orders", name)
+        if name not in sent:
+            yield Mistake(path, f"no step sends order {name!r}")
+        elif name not in placed and expected.acknowledgement is not None:
+            advice = "acknowledgements is about every message that has to do with an order"
+            yield Mistake((*path, "acknowledgement"), f"no step sends order {name!r} itself", advice)
+
+
+def _unseen_studies(case: Case) -> Iterator[Mistake]:
+    given = set(case.given.studies)
+    stored = {step.sends for step in case.when if step.sends}
+    committed = {step.commit.study for step in case.when if step.commit}
+    for study in set(case.then.wire.commitments) & given - committed:
+        yield Mistake(("then", "wire", "commitments", study), f"no step asks for commitment of study {study!r}")
+    for where in ("wire", "gateway", "downstream"):
+        for study in set(getattr(case.then, where).studies) & given - stored:
+            yield Mistake(("then", where, "studies", study), f"no step stores study {study!r}")
+    for remote, there in case.then.downstream.remotes.items():
+        for study in set(there.studies) & given - stored:
+            path = ("then", "downstream", "remotes", remote, "studies", study)
+            yield Mistake(path, f"no step stores study {study!r}")
+
+
+def _leaves(content: Any) -> bool:
+    """Tell whether anything at all stands in nested mappings."""
+    if isinstance(content, dict):
+        return any(_leaves(value) for value in content.values())
+    return content is not None

@@ -1,0 +1,111 @@
+"""What is there before a story begins: orders, studies, the modality and the remote SCPs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from simulator.scenario.model_words import CharacterSet, Name, RemoteName, Status, Strict, TransferSyntax
+
+Acknowledge = Literal["AL", "NE", "ER", "SU"]
+Title = Annotated[str, Field(min_length=1, max_length=16)]
+Certificate = Literal["none", "modality", "expired", "stranger", "other-name"]
+
+
+class Enhanced(Strict):
+    """HL7's enhanced acknowledgement mode: which acknowledgements are asked for (table 0155)."""
+
+    accept: Acknowledge = Field(default="AL", description="MSH-15: CA, CE or CR, that the message is in safe storage.")
+    application: Acknowledge = Field(default="AL", description="MSH-16: AA, AE or AR, what became of it.")
+
+
+class OrderSpec(Strict):
+    """An order to make: the HL7 message that carries it, and for which modality."""
+
+    message: Literal["ORM^O01", "OMI^O23", "ORU^R01"] = "ORM^O01"
+    modality: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "CT"
+    enhanced: Enhanced | None = Field(
+        default=None, description="The enhanced acknowledgement mode, for every message about the order."
+    )
+
+
+class SeriesSpec(Strict):
+    """A series to make. `sop_class` is a name, keyword or UID of the standard; sizes are pixels."""
+
+    sop_class: str = "CTImageStorage"
+    instances: int = Field(default=1, ge=1, le=20000)
+    rows: int = Field(default=128, ge=16, le=4096)
+    columns: int = Field(default=128, ge=16, le=4096)
+    transfer_syntax: TransferSyntax = "ExplicitVRLittleEndian"
+
+
+class StudySpec(Strict):
+    """A study to make: for which order, and of which series."""
+
+    order: Name = "order"
+    series: tuple[SeriesSpec, ...] = Field(default=(SeriesSpec(instances=2),), min_length=1)
+    character_set: CharacterSet = Field(default="ISO_IR 6", description="Specific Character Set of the names.")
+    again: Name | None = Field(
+        default=None, description="The study whose instances these are once more, encoded or mutated in another way."
+    )
+
+    @property
+    def instances(self) -> int:
+        """How many instances all its series have."""
+        return sum(series.instances for series in self.series)
+
+
+class ModalitySpec(Strict):
+    """How the modality calls the gateway. A title goes as its bytes; shorter than 16, spaces follow."""
+
+    calling: Title | None = Field(default=None, description="Default: a title that the site takes calls from.")
+    called: Title | None = Field(default=None, description="Default: the gateway's.")
+    address: str | None = Field(default=None, description="The address of this machine to call from, as 127.0.0.2.")
+    tls: Certificate | None = Field(
+        default=None, description="Speaks TLS, with this certificate of the run's test set; `none`: without one."
+    )
+    trust: Literal["ca", "other-ca"] | None = Field(default=None, description="Whose certificates it takes: `ca`.")
+    port: Literal["dicom", "dicom-tls"] | None = Field(default=None, description="Default: the one that fits `tls`.")
+
+
+class RemoteSpec(Strict):
+    """A remote SCP, and how it behaves; its AE title is its name in capital letters. Without keys it takes everything.
+
+    It counts C-STORE requests over all associations, from 1 on.
+    """
+
+    starts: Literal["up", "down"] = Field(default="up", description="down: nothing listens until `start_remote`.")
+    rejects: bool = Field(default=False, description="It rejects every association.")
+    accepts: tuple[TransferSyntax, ...] = Field(default=(), description="The transfer syntaxes it takes; empty: all.")
+    answers: Status = Field(default="0000", description="The status with which it answers.")
+    times: int | None = Field(default=None, ge=1, description="To so many requests `answers` goes; without it, to all.")
+    aborts_at: int | None = Field(default=None, ge=1, description="It aborts the association at this request.")
+    hangs_at: int | None = Field(default=None, ge=1, description="It never answers this request.")
+    commits: Literal["honestly", "never-reports", "leaves-one-out", "another-transaction", "refuses", "no"] = Field(
+        default="honestly", description="What becomes of a request for storage commitment."
+    )
+    loses: int = Field(default=0, ge=0, description="So many of the first instances are gone when it is first asked.")
+    reports: Literal["same", "new"] = Field(
+        default="same", description="Whether it reports on the association of the request or on a new one."
+    )
+    destination: dict[str, Any] = Field(
+        default_factory=dict, description="Laid over what the site profile says of it as a destination."
+    )
+
+
+class Given(Strict):
+    """What is there before the story begins: settings, orders, studies and remote SCPs, by names of your choice."""
+
+    site: dict[str, Any] = Field(default_factory=dict, description="Laid over the site profile of the run.")
+    orders: dict[Name, OrderSpec] = Field(default_factory=dict)
+    studies: dict[Name, StudySpec] = Field(default_factory=dict)
+    modality: ModalitySpec = ModalitySpec()
+    remotes: dict[RemoteName, RemoteSpec] = Field(
+        default_factory=dict, description="Every one is a destination; without any there is one, REMOTE1."
+    )
+
+    @property
+    def remote_scps(self) -> dict[str, RemoteSpec]:
+        """The remote SCPs by name: those that are given, or the one that is there without any."""
+        return dict(self.remotes) or {"remote1": RemoteSpec()}

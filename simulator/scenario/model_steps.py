@@ -1,0 +1,180 @@
+"""What is done in a story: one step after the other."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from simulator.scenario.model_given import ModalitySpec
+from simulator.scenario.model_words import Name, RemoteName, State, Strict
+
+Key = Literal["another-hkid", "another-name", "another-birth-date", "another-sex"]
+
+
+class AssociateSpec(ModalitySpec):
+    """An association to open; what is not said is as in `given.modality`."""
+
+    name: Name
+    hold: bool = Field(default=False, description="Keep it open until all steps are done; else echo, and release.")
+
+
+class Wait(Strict):
+    """Wait until the gateway says that a study is in this state, or purged, or how a commitment report of it went."""
+
+    study: Name
+    state: State | None = None
+    report: Literal["delivered", "undelivered"] | None = None
+    purged: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _is_for_one_thing(self) -> Wait:
+        if sum(each is not None for each in (self.state, self.report, self.purged)) != 1:
+            raise ValueError("a wait is for a state, for a report, or for 'purged: true'")
+        return self
+
+    @property
+    def words(self) -> str:
+        """What is waited for, as the history and the check say it."""
+        purged_or_report = "purged" if self.purged else f"report {self.report}"
+        return f"study {self.study} {self.state or purged_or_report}"
+
+
+class Commit(Strict):
+    """The modality asks for storage commitment of a study (N-ACTION), by a request that may be wrong on purpose."""
+
+    study: Name
+    release: Literal["after-report", "at-once"] = Field(
+        default="after-report", description="When the association of the request is released."
+    )
+    takes: Literal["either", "new"] = Field(
+        default="either", description="`new`: a report on the association of the request is refused."
+    )
+    listener: Literal["up", "down", "none"] = Field(
+        default="up", description="Whether the modality listens for new associations; `none`: nor has an address."
+    )
+    leave_out: int = Field(default=0, ge=0, description="Instances at the end of the study that are not named.")
+    unknown: int = Field(default=0, ge=0, description="Instances named beside that nobody ever sent.")
+    another_class: int = Field(default=0, ge=0, description="Instances named under another class of the site.")
+    unsupported_class: int = Field(default=0, ge=0, description="Instances named under a class not of the site.")
+    transaction: Literal["new", "repeated"] = Field(default="new", description="Its Transaction UID.")
+    wrong: (
+        Literal["action-type", "sop-instance", "transaction-missing", "transaction-malformed", "references-missing"]
+        | None
+    ) = Field(default=None, description="What of the N-ACTION itself is wrong.")
+
+
+class Ending(Strict):
+    """How the gateway is ended before it is started again: in between, or while a study is being sent."""
+
+    storing: Name | None = Field(default=None, description="The study that the modality is sending meanwhile.")
+    after: int | None = Field(default=None, ge=1, description="So many of its instances are answered before the end.")
+    site: dict[str, Any] = Field(default_factory=dict, description="Laid over the site profile from then on.")
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Ending:
+        if (self.storing is None) != (self.after is None):
+            raise ValueError("storing and after go together: which study, and after how many of its instances")
+        return self
+
+
+class Reconcile(Strict):
+    """What an operator rules about an unmatched study: it belongs to this order, or to none and is rejected."""
+
+    study: Name
+    order: Name | None = None
+    reject: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _is_one_ruling(self) -> Reconcile:
+        if (self.order is None) == (self.reject is None):
+            raise ValueError("a study is bound to an order or rejected: give order, or reject: true")
+        return self
+
+
+class Forward(Strict):
+    """Somebody asks the gateway to forward a study, one series of it, or one instance of that series."""
+
+    study: Name
+    series: int | None = Field(default=None, ge=1, description="Which series of the study, counted from 1.")
+    instance: int | None = Field(default=None, ge=1, description="Which instance of that series, counted from 1.")
+    to: RemoteName
+    answer: Literal["queued", "refused"] = Field(default="queued", description="What the gateway must answer.")
+
+    @model_validator(mode="after")
+    def _names_the_series_of_the_instance(self) -> Forward:
+        if self.instance is not None and self.series is None:
+            raise ValueError("an instance is counted in its series, so name the series too")
+        return self
+
+
+class Change(Strict):
+    """What is said of an order, or of its patient, after the order."""
+
+    order: Name
+    to: tuple[Key, ...] = Field(
+        default=(), description="Keys that are others now: those that a study of the order tells as lies of this name."
+    )
+
+
+class Step(Strict):
+    """One thing to do; exactly one key."""
+
+    echo: Literal["gateway"] | None = Field(default=None, description="The modality asks for Verification.")
+    send_order: Name | None = Field(default=None, description="The order placer sends this order by MLLP.")
+    store: Name | None = Field(default=None, description="The modality sends this study by C-STORE.")
+    wait: Wait | None = None
+    forward: Forward | None = Field(default=None, description="By hand, as `simulate forward` does.")
+    start_remote: RemoteName | None = Field(default=None, description="A remote SCP that was down listens from now on.")
+    change_order: Change | None = Field(default=None, description="The order placer changes the order (ORC-1 XO).")
+    cancel_order: Name | None = Field(default=None, description="The order placer cancels the order (ORC-1 CA).")
+    update_patient: Change | None = Field(default=None, description="The patient's data are others now (ADT^A08).")
+    merge_patient: Name | None = Field(
+        default=None, description="The order's patient is merged into another HKID (ADT^A40)."
+    )
+    restart: Literal["gateway"] | Ending | None = Field(
+        default=None, description="The gateway is stopped cleanly, and started again on the same folder."
+    )
+    kill: Literal["gateway"] | Ending | None = Field(
+        default=None, description="The gateway is killed (SIGKILL), and started again on the same folder."
+    )
+    associate: AssociateSpec | None = Field(default=None, description="The modality opens an association.")
+    commit: Commit | None = None
+    take_reports: Literal["modality"] | None = Field(
+        default=None, description="The modality starts to listen for commitment reports."
+    )
+    reconcile: Reconcile | None = Field(default=None, description="The operator rules about an unmatched study.")
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Step:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"a step is one thing: {', '.join(type(self).model_fields)}")
+        return self
+
+    @property
+    def key(self) -> str:
+        """What is done: the one key that the step has."""
+        return next(iter(self.model_fields_set))
+
+    @property
+    def about(self) -> str | None:
+        """The order that a message of this step is about, if it is one that comes after the order."""
+        change = self.change_order or self.update_patient
+        return change.order if change else self.cancel_order or self.merge_patient
+
+    @property
+    def to(self) -> tuple[str, ...]:
+        """The keys that are others after this step."""
+        change = self.change_order or self.update_patient
+        return change.to if change else ()
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the gateway is ended in this step, if it is."""
+        given = self.restart or self.kill
+        return Ending() if given == "gateway" else given
+
+    @property
+    def sends(self) -> str | None:
+        """The study that the modality sends in this step, if it does."""
+        return self.store or (self.ending.storing if self.ending else None)

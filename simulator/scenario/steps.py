@@ -1,0 +1,124 @@
+"""Does the steps of a case one by one, with those who are on stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from simulator.events import Event, ForwardAsked, StoreAnswered, WaitEnded
+from simulator.scenario.history import Recorder
+from simulator.scenario.messages import PlannedMessage
+from simulator.scenario.model_steps import AssociateSpec, Commit, Ending, Forward, Reconcile, Step, Wait
+from simulator.scenario.plan import Plan
+from simulator.scenario.stage import OPERATOR, Stage
+from simulator.scenario.waiting import Waiting
+from simulator.wire.association import Association
+
+
+class Steps:
+    """The steps of one case. `patience`: seconds without any event after which a wait is given up."""
+
+    def __init__(self, planned: Plan, stage: Stage, recorder: Recorder, waiting: Waiting, patience: float) -> None:
+        self._plan = planned
+        self._stage = stage
+        self._recorder = recorder
+        self._waiting = waiting
+        self._patience = patience
+        self._held: list[Association] = []
+
+    def do_all(self) -> None:
+        """Do every step, and release the associations that were held open meanwhile."""
+        try:
+            for number, step in enumerate(self._plan.case.when):
+                self._do(number, step)
+        finally:
+            for association in self._held:
+                association.release()
+
+    def _do(self, number: int, step: Step) -> None:
+        acts: dict[str, Callable[[Any], object]] = {
+            "echo": lambda _: self._stage.modality().echo(),
+            "send_order": lambda order: self._send_message(self._plan.orders[order]),
+            "store": self._store,
+            "associate": self._associate,
+            "wait": self._wait,
+            "commit": lambda commit: self._commit(number, commit),
+            "take_reports": lambda _: self._stage.reports.listen(),
+            "forward": self._forward,
+            "start_remote": self._stage.start_remote,
+            "restart": lambda _: self._end_and_start(step.ending, self._stage.stop_gateway),
+            "kill": lambda _: self._end_and_start(step.ending, self._stage.kill_gateway),
+            "reconcile": self._reconcile,
+        }
+        if step.about is not None:
+            self._send_message(self._plan.messages[number])
+        else:
+            acts[step.key](getattr(step, step.key))
+
+    def _send_message(self, planned: PlannedMessage) -> None:
+        placer = self._stage.order_placer(self._patience)
+        placer.send(planned.message, planned.accession_number, planned.control_id)
+
+    def _store(self, name: str, observe: Callable[[Event], None] | None = None) -> None:
+        study = self._plan.studies[name]
+        self._stage.modality(observe=observe).store(study, study.pairs, study.study_instance_uid)
+
+    def _associate(self, asked: AssociateSpec) -> None:
+        modality = self._stage.modality(asked)
+        if not asked.hold:
+            modality.echo()
+        elif association := modality.open():
+            self._held.append(association)
+
+    def _wait(self, wait: Wait) -> None:
+        met = self._recorder.wait_until(lambda: self._waiting.has_come(wait), self._patience)
+        self._recorder.observe(WaitEnded(observer="runner", waited_for=wait.words, met=met))
+
+    def _commit(self, number: int, step: Commit) -> None:
+        if step.listener == "up":
+            self._stage.reports.listen()
+        planned = self._plan.commitment(number)
+        self._stage.modality().commit(
+            planned.request,
+            planned.study_instance_uid,
+            self._stage.reports,
+            action_type=planned.action_type,
+            sop_instance_uid=planned.sop_instance_uid,
+            takes_here=step.takes == "either",
+            patience=self._patience if step.release == "after-report" else 0.0,
+        )
+
+    def _forward(self, asked: Forward) -> None:
+        study = self._plan.studies[asked.study]
+        series, instance = study.selected(asked.series, asked.instance)
+        named = {"series_instance_uid": series, "sop_instance_uid": instance}
+        body = {"study_instance_uid": study.study_instance_uid, "destination": asked.to.upper()}
+        asking = body | {"by": OPERATOR} | {k: v for k, v in named.items() if v}
+        code, answer = self._stage.gateway_api().forward(asking)
+        told = str(answer.get("error", ""))
+        self._recorder.observe(ForwardAsked(observer="runner", **body, **named, status_code=code, text=told))
+
+    def _reconcile(self, ruling: Reconcile) -> None:
+        number = self._plan.orders[ruling.order].accession_number if ruling.order else ""
+        self._stage.operator().reconcile(self._plan.studies[ruling.study].study_instance_uid, number)
+
+    def _end_and_start(self, how: Ending | None, end: Callable[[], None]) -> None:
+        """End the gateway, in between or in the midst of an association, and start it on the same folder."""
+        how = how or Ending()
+        if how.storing is not None:
+            self._store_until(how.storing, how.after or 1, end)
+        end()  # unless it has ended already
+        self._stage.start_gateway(how.site)
+
+    def _store_until(self, name: str, answers: int, end: Callable[[], None]) -> None:
+        """Send a study; after so many answers `end`, in the thread that sends, so that no instance comes between."""
+        answered = 0
+
+        def observe(event: Event) -> None:
+            nonlocal answered
+            self._recorder.observe(event)
+            answered += isinstance(event, StoreAnswered)
+            if answered == answers and isinstance(event, StoreAnswered):
+                end()
+
+        self._store(name, observe)
