@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import signal
 import time
@@ -108,6 +109,7 @@ def _perform(
         raise StartError(
             f"reports cannot be written to {reports}: {error.strerror}", "choose a --reports DIR"
         ) from error
+    _log_to(folder / "runner.log")
     settings = Settings(seed=seed, site=site, folder=folder / "cases")
     with screen.Screen(terminal.err if as_json else terminal.out) as face:
         face.start(name, seed, sum(len(scenario.cases) for scenario in scenarios))
@@ -130,6 +132,12 @@ def _sheet(outcomes: list[ScenarioOutcome]) -> list[Tile]:
     from simulator.report.html import Tile
 
     return [Tile(case.id, picture) for outcome in outcomes for case in outcome.cases for picture in case.pictures]
+
+
+def _log_to(file: Path) -> None:
+    """Have what peers and libraries say in the log stand in a file, not across the progress of the run."""
+    shown = logging.FileHandler(file, encoding="utf-8", delay=True)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[shown], force=True)
 
 
 def _run(
