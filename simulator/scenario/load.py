@@ -17,7 +17,7 @@ from simulator.scenario.mistakes_making import not_to_be_done, not_to_be_made
 from simulator.scenario.mistakes_names import unknown_names
 from simulator.scenario.mistakes_unseen import never_seen
 from simulator.scenario.model import OVERLAID, Case, Scenario, Story
-from simulator.site import Site, merged
+from simulator.site import Destination, Site, merged
 from simulator.strict_yaml import Path_, nearest
 
 _Origins = Sequence[tuple[CommentedMap, Path_]]
@@ -136,6 +136,7 @@ def _case_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Proble
         for path, message, advice in question(case):
             yield _problem(file, origins, path, message, advice)
     yield from _site_problems(case, origins, file)
+    yield from _destination_problems(case, origins, file)
 
 
 def _site_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
@@ -148,6 +149,17 @@ def _site_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Proble
         except LoadError as error:
             yield from error.problems
             return
+
+
+def _destination_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
+    for name, spec in case.given.remotes.items():
+        where: Path_ = ("given", "remotes", name, "destination")
+        content = {**spec.destination, "ae_title": name.upper(), "port": 1}  # both are the run's, whatever is said
+        places = [(document, (*prefix, *where)) for document, prefix in origins]
+        try:
+            strict_yaml.validate(Destination, content, file, places)
+        except LoadError as error:
+            yield from error.problems
 
 
 def _problem(file: Path, origins: _Origins, path: Path_, message: str, suggestion: str = "") -> Problem:

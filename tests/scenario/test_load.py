@@ -193,6 +193,11 @@ def test_mistakes_about_remotes_and_forwarding(tmp_path: Path, step: str, expect
     assert problem.partition(" (did you mean 'remote")[0].partition(" (did you mean 'study")[0] == expected
 
 
+def test_a_mistake_about_a_destination_has_its_place(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, with_remotes("{remote1: {destination: {forwards: by-hand}}}"))
+    assert problem == "story.yaml:8:37: unknown key 'forwards' (did you mean 'forward'?)"
+
+
 def test_an_instance_is_counted_in_a_series(tmp_path: Path) -> None:
     step = "  - store: study\n  - forward: {study: study, instance: 1, to: remote1}\n"
     [problem] = problems(tmp_path, GOOD.replace("  - store: study\n", step))
