@@ -251,7 +251,7 @@ class Gateway:
 
     def _queue(self, study_instance_uid: str) -> None:
         self.outbox.forward_matched(study_instance_uid)
-        self._settle(study_instance_uid)
+        self._settle(study_instance_uid, begun=True)
 
     def policy(self, outcome: Matched | Unmatched) -> Verdict:
         """Return what becomes of the study at this site."""
@@ -263,7 +263,7 @@ class Gateway:
             rows = by_hand.selected(selection, destination, self.index, self.outbox.destinations)
             self.index.record(by_hand.act(selection, destination, who, len(rows)))
             put = self.outbox.forward(selection, destination, rows)
-            self._settle(selection.study_instance_uid)
+            self._settle(selection.study_instance_uid, begun=selection.whole_study)
         return put
 
     def sent(self, study_instance_uid: str) -> None:
@@ -271,9 +271,10 @@ class Gateway:
         with self._taking:
             self._settle(study_instance_uid)
 
-    def _settle(self, study_instance_uid: str) -> None:
+    def _settle(self, study_instance_uid: str, *, begun: bool = False) -> None:
         """Bring the study's state up to what became of it at all its destinations.
 
+        begun: it was queued just now, so it is `forwarding` first, however soon a destination is done with it.
         Instances that came meanwhile made it `receiving` again, and it will be decided anew.
         """
         study = self.index.study(study_instance_uid)
@@ -287,9 +288,7 @@ class Gateway:
         warnings = self.outbox.queue.warnings(study_instance_uid)
         kept = tuple(each for each in study.warnings if each not in WARNINGS)
         correction = self.index.correction(study_instance_uid)
-        # A destination may be done before this is looked at, and a study is `forwarding` before it is `forwarded`.
-        begun = ("forwarding",) if outcome and study.state == "matched" else ()
-        for state in (*begun, outcome or study.state):
+        for state in (*(("forwarding",) if outcome and begun else ()), outcome or study.state):
             self._change(study_instance_uid, Verdict(state, (), kept + warnings, study.order_accession, correction))
 
     def _change(
