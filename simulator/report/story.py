@@ -57,6 +57,7 @@ from simulator.events import (
     StoreFailed,
     StudyChanged,
     StudyPurged,
+    VerificationAnswered,
     WaitEnded,
 )
 from simulator.report import fault_words
@@ -284,6 +285,11 @@ def _(event: ConnectionBroken, names: _Names) -> str:
 @_single.register
 def _(event: EchoAnswered, names: _Names) -> str:
     return f"C-ECHO answered {event.status}"
+
+
+@_single.register
+def _(event: VerificationAnswered, names: _Names) -> str:
+    return f"{event.destination} asked for Verification: {event.problem or f'answered {event.status}'}"
 
 
 @_single.register
