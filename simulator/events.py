@@ -87,6 +87,18 @@ class EchoAnswered(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationAnswered(Event):
+    """A destination was asked by the gateway for Verification: the status of its C-ECHO-RSP (PS3.7 9.1.5).
+
+    status: empty where no answer came. problem: what went wrong, in words; empty where it answered 0000.
+    """
+
+    destination: str
+    status: str
+    problem: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StoreAnswered(Event):
     """C-STORE-RSP received (PS3.7 9.1.1) for an instance whose digests were taken before sending.
 
@@ -603,6 +615,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         AssociationRejected,
         AssociationFailed,
         EchoAnswered,
+        VerificationAnswered,
         StoreAnswered,
         StoreFailed,
         OrderAcknowledged,

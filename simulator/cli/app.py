@@ -11,7 +11,7 @@ from simulator.cli import run
 _COMMANDS = {
     "Scenarios": ("list", "schema"),
     "Roles, one by one": ("gateway", "send", "remote", "order", "study", "certs"),
-    "A running gateway": ("status", "forward", "reconcile", "audit"),
+    "A running gateway": ("status", "echo", "forward", "reconcile", "audit"),
     "Documents": ("conformance",),
 }
 

@@ -32,8 +32,15 @@ def command(
     birth_date: Annotated[str | None, typer.Option("--birth-date", metavar="YYYYMMDD", help="Date of birth.")] = None,
     sex: Annotated[str | None, typer.Option("--sex", help="M, F or O.")] = None,
     modality: Annotated[str, typer.Option("--modality", help="Modality of the study that is ordered.")] = "CT",
-    change: Annotated[bool, typer.Option("--change", help="Change the order (ORC-1 XO).")] = False,
-    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the order (ORC-1 CA).")] = False,
+    change: Annotated[
+        bool,
+        typer.Option(
+            "--change", help="Change the order (ORC-1 XO); needs --accession, --hkid, --name, --birth-date and --sex."
+        ),
+    ] = False,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Cancel the order (ORC-1 CA); needs --accession and --hkid.")
+    ] = False,
     update_patient: Annotated[
         bool,
         typer.Option("--update-patient", help="Say what is given of the patient --hkid, and no more (ADT^A08)."),
@@ -54,9 +61,9 @@ def command(
         typer.Option("--seed", metavar="N", min=0, help="Makes the synthetic rest of the order. Default: a new one."),
     ] = None,
 ) -> None:
-    """Send one HL7 message by MLLP and print its acknowledgements; what an order lacks is synthetic. Exit 1 unless AA.
+    """Send one HL7 message by MLLP and print its acknowledgements; what a new order lacks is synthetic.
 
-    The message is a new order, its change or its cancel, or an update or a merge of its patient.
+    The message is a new order, its change or its cancel, or an update or a merge of its patient. Exit 1 unless AA.
     """
     from simulator.actors.order_placer import OrderPlacer
     from simulator.scenario.messages import Asking, order_message
@@ -65,6 +72,10 @@ def command(
     keys = {"hkid": hkid, "name": name, "birth_date": birth_date, "sex": sex}
     asked = ("AL", "AL") if enhanced else ("", "")
     _check_that_it_is_one_thing(file, change, cancel, update_patient, merge_from)
+    if change:
+        _check_that_nothing_is_invented("--change", {"accession": accession} | keys)
+    if cancel:
+        _check_that_nothing_is_invented("--cancel", {"accession": accession, "hkid": hkid})
     number = ""
     if file is not None:
         content = _file(file)
@@ -93,6 +104,16 @@ def _check_that_it_is_one_thing(
     together = [option for option, given in chosen.items() if given]
     if len(together) > 1:
         raise UsageError(f"{' and '.join(together)} do not go together", "a message is one thing; send one for each")
+
+
+def _check_that_nothing_is_invented(option: str, needed: dict[str, str | None]) -> None:
+    """Raise `UsageError` where an order that somebody placed would get a value that nobody gave."""
+    lacking = [f"--{name.replace('_', '-')}" for name, value in needed.items() if not value]
+    if lacking:
+        *most, last = lacking
+        named = f"{', '.join(most)} and {last}" if most else last
+        reason = "it is about an order that is there, and for its patient: a made-up value would be somebody else's"
+        raise UsageError(f"{option} needs {named}", reason)
 
 
 def _patient(keys: dict[str, str | None], merge_from: str | None, asking: Asking, message: str) -> bytes:

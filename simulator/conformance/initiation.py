@@ -6,6 +6,7 @@ from pydicom.uid import UID
 
 from simulator.conformance import commitment, services, shown
 from simulator.conformance.document import Bullets, Code, Inline, Paragraph, Section, Table
+from simulator.gateway import verification
 from simulator.gateway.access import time_outs
 from simulator.site import Site
 from simulator.wire import decompression, transcoding
@@ -30,11 +31,55 @@ _ANSWERS = (
 
 def section(site: Site) -> Section:
     """Return the association initiation policy."""
-    words = "The gateway requests associations to forward, to ask for storage commitment and to report it."
+    words = (
+        "The gateway requests associations to forward, to ask for storage commitment and to report it, and to ask for "
+        "Verification."
+    )
     return Section(
         "Association Initiation Policy",
         (Paragraph(words if site.forwarding.destinations else f"{words} At this site no destination is named."),),
-        (_forward(site), commitment.asking(site), commitment.initiation(site)),
+        (_verify(site), _forward(site), commitment.asking(site), commitment.initiation(site)),
+    )
+
+
+def _verify(site: Site) -> Section:
+    context, limits = verification.CONTEXT, time_outs(site)
+    row = ("Verification SOP Class", Code(context.abstract_syntax_uid), "List 4", "SCU", "None")
+    told = "The operator is told; nothing is tried again."
+    return Section(
+        "Activity: Verify a Destination",
+        sections=(
+            Section(
+                "Description and Sequencing",
+                (
+                    Paragraph(
+                        "An operator has the gateway ask a destination by C-ECHO whether it answers, over the address, "
+                        "TLS and time-outs by which studies are forwarded to it. The association is released at once."
+                    ),
+                ),
+            ),
+            Section(
+                "Proposed Presentation Contexts",
+                (
+                    Table("Proposed Presentation Contexts", shown.CONTEXT_COLUMNS, (row,)),
+                    shown.transfer_syntaxes("Transfer Syntaxes, List 4", context),
+                ),
+            ),
+            Section(
+                "SOP-specific Conformance for Verification",
+                (
+                    Table(
+                        "C-ECHO Response Status Taken",
+                        ("Service status", "Status", "What it does"),
+                        (
+                            ("Success", Code("0000"), "The destination answers."),
+                            ("Any other", Code("*"), told),
+                            (f"No answer within {limits.dimse:g} s, or no association", "none", told),
+                        ),
+                    ),
+                ),
+            ),
+        ),
     )
 
 

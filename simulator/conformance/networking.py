@@ -28,8 +28,12 @@ FLOWS = (
     Flow("Tell that the gateway answers", "C-ECHO", "Verify the connection", "in"),
     Flow("Receive, keep and match a study", "C-STORE", "Send a study (a modality or a facility's PACS)", "in"),
     Flow("Forward a matched study", "C-STORE", "Take a study (a hospital's PACS)", "out"),
+    Flow("Verify a destination", "C-ECHO", "Tell that it answers (a hospital's PACS)", "out"),
     *commitment.FLOWS,
 )
+
+
+_REQUESTED = "1 for each destination, 1 for each requester of storage commitment, 1 for each Verification"
 
 
 def _model(site: Site) -> tuple[Section, ...]:
@@ -59,7 +63,7 @@ def _model(site: Site) -> tuple[Section, ...]:
                         f"{site.gateway.quiet_period:g} s; DICOM has no sign for the end of a study.",
                     ),
                     "A complete study is compared with its order: accession number, HKID, name, date of birth, sex.",
-                    "An operator may send a study, a series or an instance by hand.",
+                    "An operator may send a study, a series or an instance by hand, and ask a destination for Verification.",
                     "A study that matches is sent to each destination of the site; a destination gets only what it "
                     "lacks.",
                     _unmatched(site),
@@ -151,7 +155,7 @@ def _policies(site: Site) -> tuple[Section, ...]:
                     ("Role", "Simultaneous associations"),
                     (
                         ("Acceptor", f"{site.gateway.maximum_associations}; more are rejected for now"),
-                        ("Requestor", "1 for each destination, 1 for each requester of storage commitment"),
+                        ("Requestor", _REQUESTED),
                     ),
                 ),
             ),

@@ -32,4 +32,4 @@ def storage(site: Site) -> tuple[Service, ...]:
 def of(site: Site) -> tuple[Service, ...]:
     """Return every SOP class of the gateway at this site."""
     commitment = Service(STORAGE_COMMITMENT, scu=True, scp=True)
-    return (Service(VERIFICATION, scu=False, scp=True), *storage(site), commitment)
+    return (Service(VERIFICATION, scu=True, scp=True), *storage(site), commitment)

@@ -11,6 +11,7 @@
 | `GET /events/stream?after=N`  | the same as JSON lines that go on until the gateway stops                     |
 | `GET /destinations`           | every destination with what waits for it, what failed, and why                |
 | `POST /forward`               | queues a study, series or instance for a destination (`by_hand`)              |
+| `POST /echo`                  | asks a destination for Verification (`verification`)                          |
 
 What an operator does beside that is in `reconciliation_api`.
 """

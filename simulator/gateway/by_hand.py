@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,8 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulator.errors import SimulatorError
-from simulator.gateway import status
-from simulator.gateway.asking import body_of_act
+from simulator.gateway import asking, status
 from simulator.gateway.audit import Act
 from simulator.gateway.forward_queue import Dispatch, ForwardQueue, Selection
 from simulator.gateway.index import Index, InstanceRow
@@ -96,19 +94,18 @@ def routes(forward: Forward, index: Index, site: Site) -> list[Route]:
     queue = ForwardQueue(index)
 
     async def post(request: Request) -> Response:
-        body = await body_of_act(request)
+        body = await asking.body_of_act(request)
         if isinstance(body, Response):
             return body
         try:
             asked = ForwardRequest.model_validate(body)
         except ValidationError as error:
-            told = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the body'}: {e['msg']}" for e in error.errors())
-            return _problem(told, 400)
+            return asking.problem(asking.told(error), 400)
         selection = Selection(asked.study_instance_uid, asked.series_instance_uid or "", asked.sop_instance_uid or "")
         try:
             put = await asyncio.to_thread(forward, selection, asked.destination, asked.by.strip())
         except NotForwardable as error:
-            return _problem(str(error), error.status_code, error.hint)
+            return asking.problem(str(error), error.status_code, error.hint)
         return JSONResponse(_queued(put, queue), status_code=202)
 
     def destinations(_: Request) -> Response:
@@ -129,10 +126,4 @@ def _queued(put: Dispatch, queue: ForwardQueue) -> dict[str, Any]:
 
 
 def _unknown(kind: str, name: str, known: Collection[str], where: str = "") -> NotForwardable:
-    near = get_close_matches(name, known, n=1, cutoff=0.8)
-    few = f"known: {', '.join(sorted(known)) or 'none'}" if len(known) < 10 else ""
-    return NotForwardable(f"there is no {kind} {name}{where}", f"did you mean {near[0]}?" if near else few, 404)
-
-
-def _problem(message: str, status_code: int, hint: str = "") -> JSONResponse:
-    return JSONResponse({"error": message, "hint": hint}, status_code=status_code)
+    return NotForwardable(f"there is no {kind} {name}{where}", asking.near_misses(name, known), 404)

@@ -27,6 +27,7 @@ from simulator.gateway import (
     recovery,
     second_look,
     statuses,
+    verification,
 )
 from simulator.gateway.acts import Ruling
 from simulator.gateway.audit import Act
@@ -138,6 +139,7 @@ class Gateway:
                     [
                         *by_hand.routes(self.forward, self.index, self.site),
                         *reconciliation_api.routes(self._desk, self.index),
+                        *verification.routes(self.site, self.index),
                     ],
                 ),
                 log_config=None,

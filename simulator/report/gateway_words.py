@@ -19,6 +19,7 @@ from simulator.events import (
     PatientChanged,
     StudyChanged,
     StudyPurged,
+    VerificationAnswered,
 )
 from simulator.report.naming import Names, instances, transaction, way
 
@@ -106,3 +107,8 @@ def _(event: InstanceLost, names: Names) -> str:
 @told.register
 def _(event: HealthChanged, names: Names) -> str:
     return f"{event.part}: {event.problem or 'works again'}"
+
+
+@told.register
+def _(event: VerificationAnswered, names: Names) -> str:
+    return f"{event.destination} asked for Verification: {event.problem or f'answered {event.status}'}"

@@ -41,6 +41,17 @@ class GatewayApi:
             raise HarnessError(f"{self._url} is no gateway of this simulator: its answer is no object")
         return answer.status_code, document
 
+    def echo(self, destination: str) -> tuple[int, dict[str, Any]]:
+        """Send `POST /echo`; return the HTTP status and the answer's body, however long the destination takes.
+
+        Raises as `status`.
+        """
+        patient = httpx.Timeout(10.0, read=None)
+        answer, document = self._send("POST", "echo", patient, json={"destination": destination})
+        if not isinstance(document, dict):
+            raise HarnessError(f"{self._url} is no gateway of this simulator: its answer is no object")
+        return answer.status_code, document
+
     def candidates(self, study_instance_uid: str, order: str = "") -> dict[str, Any]:
         """Return `GET /studies/{uid}/candidates`: what differs between a study and the orders it may belong to.
 
@@ -65,9 +76,11 @@ class GatewayApi:
             raise HarnessError(f"{self._url} is no gateway of this simulator: /{path} is answered {answer.status_code}")
         return document
 
-    def _send(self, method: str, path: str, **content: Any) -> tuple[httpx.Response, Any]:
+    def _send(
+        self, method: str, path: str, time_out: httpx.Timeout = _TIME_OUT, **content: Any
+    ) -> tuple[httpx.Response, Any]:
         try:
-            answer = httpx.request(method, f"{self._url}/{path}", timeout=_TIME_OUT, trust_env=False, **content)
+            answer = httpx.request(method, f"{self._url}/{path}", timeout=time_out, trust_env=False, **content)
             document = answer.json()
         except httpx.TransportError as error:
             raise PeerUnreachable(f"no gateway answers at {self._url} ({error})") from error

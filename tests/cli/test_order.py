@@ -94,12 +94,13 @@ def placed(gateway: RunningGateway, folder: Path, *options: str) -> tuple[int, l
 
 def test_an_order_is_changed_cancelled_and_ordered_again(gateway: RunningGateway, tmp_path: Path) -> None:
     number = ("--accession", "SYNCT2400000777A", "--hkid", "A1234563")
+    keys = (*number, "--name", "CHAN^TAI MAN", "--birth-date", "19700131", "--sex", "F")
     assert placed(gateway, tmp_path, *number) == (0, ["acknowledged AA"])
-    assert placed(gateway, tmp_path, "--change", *number, "--sex", "F") == (0, ["acknowledged AA"])
+    assert placed(gateway, tmp_path, "--change", *keys) == (0, ["acknowledged AA"])
     assert placed(gateway, tmp_path, "--cancel", *number, "--enhanced") == (0, ["acknowledged CA", "acknowledged AA"])
     listed = {o["accession_number"]: o["cancelled"] for o in httpx.get(f"{gateway.http_url}/orders").json()["orders"]}
     assert listed["SYNCT2400000777A"] is True
-    code, [last] = placed(gateway, tmp_path, "--change", *number)
+    code, [last] = placed(gateway, tmp_path, "--change", *keys)
     assert code == 1
     assert last == "acknowledged AE order SYNCT2400000777A is cancelled; only a new order (NW) brings it back"
     assert placed(gateway, tmp_path, *number) == (0, ["acknowledged AA"])
@@ -131,6 +132,10 @@ def test_what_is_not_given_of_a_patient_is_not_said(tmp_path: Path) -> None:
         (("--change", "--cancel"), "--change and --cancel do not go together"),
         (("--update-patient", "--merge-from", "A1234563"), "--update-patient and --merge-from do not go together"),
         (("--update-patient", "--sex", "F"), "--update-patient and --merge-from need --hkid"),
+        (("--change", "--accession", "A"), "--change needs --hkid, --name, --birth-date and --sex"),
+        (("--change", "--accession", "A", "--hkid", "A1234563", "--name", "X^Y", "--sex", "F"), "needs --birth-date\n"),
+        (("--cancel", "--accession", "A"), "--cancel needs --hkid\n"),
+        (("--cancel", "--hkid", "A1234563"), "--cancel needs --accession\n"),
         (("--accession-location", "OBR-4"), "'OBR-4' is not one of"),
     ],
 )

@@ -22,7 +22,7 @@ from pynetdicom.presentation import build_context
 from simulator import site as profile
 from simulator.conformance import annexes, statement
 from simulator.conformance.document import Document
-from simulator.gateway import header, statuses
+from simulator.gateway import header, statuses, verification
 from simulator.gateway.acts import Correction
 from simulator.gateway.correction import BY_OPERATOR, Copy
 from simulator.rules.identity import MajorKeys
@@ -254,3 +254,14 @@ def test_the_overview_and_the_specification_name_the_same_classes() -> None:
         "Hardcopy Grayscale Image Storage SOP Class (Retired)",
         "Hardcopy Color Image Storage SOP Class (Retired)",
     ]
+
+
+def test_verification_is_proposed_as_the_table_says() -> None:
+    document = statement.build(Site())
+    rows = [row for table in tables(document, "Proposed Presentation Contexts") for row in table]
+    (row,) = [row for row in rows if row["UID"] == VERIFICATION[0]]
+    assert (row["Role"], row["Transfer syntaxes"]) == ("SCU", "List 4")
+    listed = [row["UID"] for row in only(document, "Transfer Syntaxes, List 4")]
+    assert tuple(listed) == verification.CONTEXT.transfer_syntax_uids
+    services = {row["SOP class"]: tuple(row.values())[1:] for row in only(document, "Network Services")}
+    assert services["Verification SOP Class"] == ("Yes", "Yes")

@@ -95,3 +95,14 @@ def test_send_to_one_that_refuses_every_association(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert "rejected the association of MODALITY1 permanently: no reason given" in done.stdout
         assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--refuse",), 1)])
+def test_the_gateway_asks_storescp_for_verification(options: tuple[str, ...], code: int, tmp_path: Path) -> None:
+    with dcmtk.storescp(tmp_path, *options) as (port, _):
+        there = {"destinations": [{"ae_title": "STORESCP", "port": port}]}
+        with processes.gateway(tmp_path / "gateway", forwarding=there) as gateway:
+            done = simulate("echo", "STORESCP", "--url", gateway.http_url, folder=tmp_path)
+    assert done.returncode == code, done.stderr
+    told = {0: f"STORESCP@127.0.0.1:{port} answered 0000", 1: "rejected the association of HAGATEWAY permanently"}
+    assert told[code] in done.stdout + done.stderr
