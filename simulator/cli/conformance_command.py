@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from simulator.conformance.render import Format
 
 
+_ENDINGS = {".md": "md", ".markdown": "md", ".html": "html", ".htm": "html"}
+
+
 def command(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where it is written; `-` prints it.")],
     form: Annotated[
         str | None,
-        typer.Option("--format", metavar="md|html", help="Markdown, or one HTML page. Default: as FILE ends, or md."),
+        typer.Option("--format", metavar="md|html", help="Markdown, or one HTML page. Default: as FILE ends; `-`: md."),
     ] = None,
     site: Annotated[
         Path | None,
@@ -34,8 +37,9 @@ def command(
     if str(out) == "-":
         typer.echo(text, nl=False)
         return
+    if not out.parent.is_dir():
+        raise UsageError(f"{out} cannot be written: there is no folder {out.parent}", "make it first")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror}", "give --out another file") from error
@@ -43,7 +47,12 @@ def command(
 
 
 def _format(out: Path, form: str | None) -> Format:
-    chosen = form or ("html" if out.suffix.lower() in (".html", ".htm") else "md")
+    chosen = form or _ENDINGS.get(out.suffix.lower()) or ("md" if str(out) == "-" else None)
+    if chosen is None:
+        raise UsageError(
+            f"{out}: how it ends names no format; a statement is .md, .markdown, .html or .htm",
+            "rename it, or say --format md or --format html",
+        )
     if chosen == "html":
         return "html"
     if chosen == "md":

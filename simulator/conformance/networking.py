@@ -63,7 +63,8 @@ def _model(site: Site) -> tuple[Section, ...]:
                         f"{site.gateway.quiet_period:g} s; DICOM has no sign for the end of a study.",
                     ),
                     "A complete study is compared with its order: accession number, HKID, name, date of birth, sex.",
-                    "An operator may send a study, a series or an instance by hand, and ask a destination for Verification.",
+                    "An operator may send a study, a series or an instance by hand, and ask a destination for "
+                    "Verification.",
                     "A study that matches is sent to each destination of the site; a destination gets only what it "
                     "lacks.",
                     _unmatched(site),

@@ -4,17 +4,20 @@ A table of the index, written in the transaction of the act itself, so that neit
 Triggers refuse to change or delete an entry, and each entry holds the digest of the one before: who gets round the
 triggers and alters an entry breaks the chain behind it. Entries cut off at the end leave the counter of the table
 behind; who mends that too is found out by anyone who noted the last digest elsewhere (each stands in the log).
-Names, HKIDs and dates of birth are masked here where they are in the log.
+Names, HKIDs and dates of birth are masked here where they are in the log. Behind each stands a mark, a digest keyed
+with a secret of the data folder (`C***^T*** [3fa91c02]`): equal values have equal marks, so that a change can be seen.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import logging
+import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from simulator.events import now
@@ -47,6 +50,11 @@ CREATE TRIGGER audit_is_appended BEFORE INSERT ON audit
     WHEN NEW.number IS NOT (SELECT coalesce(max(number), 0) + 1 FROM audit)
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 """
+# Made when it is first needed; whoever reads it from the index reads the keys themselves there.
+_SECRET_SCHEMA = """
+CREATE TABLE IF NOT EXISTS audit_secret (number INTEGER PRIMARY KEY CHECK (number = 1), secret TEXT NOT NULL) STRICT
+"""
+_MARK = 8  # hexadecimal digits
 _COLUMNS = "number, at, act, who, study_instance_uid, accession_number, why, before, after, digest"
 
 
@@ -77,8 +85,16 @@ class Entry:
     digest: str
 
 
+class _Masked(str):
+    """A key under its mask, with what its mark is made of until it is written."""
+
+    __slots__ = ("full",)
+    full: str
+
+
 def append(db: sqlite3.Connection, act: Act) -> Entry:
     """Append an act inside the transaction that is open."""
+    act = replace(act, before=_marked(db, act.before), after=_marked(db, act.after))
     row = db.execute("SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1").fetchone()
     number, previous = (row[0] + 1, row[1]) if row else (1, "")
     at = now()
@@ -150,7 +166,23 @@ def _by_name(of: StudyKeys | OrderKeys | None) -> dict[str, str]:
 
 
 def _shown(name: str, value: str, mask: bool) -> str:
-    return masking.key(name, value) if mask and name in identity.STEMS else value
+    if not mask or name not in identity.STEMS:
+        return value
+    masked = _Masked(masking.key(name, value))
+    masked.full = f"{name}/{value}"
+    return masked if value and name != "sex" else str(masked)
+
+
+def _marked(db: sqlite3.Connection, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the values with a mark behind each that is masked."""
+    return {name: f"{v} [{_mark(db, v.full)}]" if isinstance(v, _Masked) else v for name, v in values.items()}
+
+
+def _mark(db: sqlite3.Connection, full: str) -> str:
+    db.execute(_SECRET_SCHEMA)
+    db.execute("INSERT OR IGNORE INTO audit_secret VALUES (1, ?)", (secrets.token_hex(32),))
+    (secret,) = db.execute("SELECT secret FROM audit_secret").fetchone()
+    return hmac.new(bytes.fromhex(secret), full.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:_MARK]
 
 
 def _digest(number: int, at: str, act: Act, previous: str) -> str:

@@ -146,6 +146,26 @@ def test_what_differs_is_told_and_masked() -> None:
     }  # fmt: skip
 
 
+def test_masked_values_are_told_apart_by_their_marks(folder: Path) -> None:
+    other = MajorKeys("A1234563", "CHAN^TAI MAM", "19700130", "M")
+    for _ in range(2):  # the second time as after a restart
+        index = Index(folder / "index.sqlite")
+        for one, two in ((KEYS, other), (other, KEYS)):
+            before, after = audit.changes(StudyKeys("A", one), StudyKeys("A", two), mask=True)
+            index.record(Act("correct", before=before, after=after))
+        log, count = index.audit_log()
+        index.close()
+        assert audit.problem(log, count) == ""
+    first, back, again, _ = (entry.act for entry in log[-4:])
+    assert first.before["name"].startswith("C***^T*** [")
+    assert first.before["birth-date"].startswith("*** [")
+    for name in ("name", "birth-date"):
+        assert first.before[name] != first.after[name]
+        assert (first.before[name], first.after[name]) == (back.after[name], back.before[name])
+    assert (first.before, first.after) == (again.before, again.after)
+    assert "CHAN" not in str(log)
+
+
 def test_a_day_of_a_gateway(tmp_path: Path) -> None:
     order = an_order("a")
     with remote() as (_, port):

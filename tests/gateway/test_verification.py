@@ -64,7 +64,7 @@ def test_one_that_rejects_and_one_that_is_down(tmp_path: Path) -> None:
         rejected, unreachable = asked(gateway), asked(gateway, "OTHER")
         assert (rejected["status"], unreachable["status"]) == (None, None)
         assert f"REMOTE@{HOST}:{port} rejected the association of HAGATEWAY" in rejected["problem"]
-        assert "calling AE title not recognized" in rejected["problem"]
+        assert "calling AE title not recognised" in rejected["problem"]
         assert unreachable["problem"].startswith(f"nothing listens on {HOST}:{down}")
         for name, told in (("REMOTE", rejected), ("OTHER", unreachable)):
             gateway.await_event("VerificationAnswered", destination=name, status="", problem=told["problem"])
@@ -72,9 +72,9 @@ def test_one_that_rejects_and_one_that_is_down(tmp_path: Path) -> None:
 
 def test_it_waits_as_long_as_the_site_says(tmp_path: Path) -> None:
     limits = {"time_outs": {"acse": 0.3}}
-    with socket.create_server((HOST, 0)) as silent:
-        with a_gateway(tmp_path, silent.getsockname()[1], gateway=limits) as gateway:
-            told = asked(gateway)
+    silent = socket.create_server((HOST, 0))
+    with silent, a_gateway(tmp_path, silent.getsockname()[1], gateway=limits) as gateway:
+        told = asked(gateway)
     assert told["problem"].endswith("took the connection but did not answer within 0.3 s")
 
 
