@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from simulator.cli import terminal
+from simulator.cli import data_folder, terminal
 from simulator.errors import UsageError
 
 _DEFAULT_URL = "http://127.0.0.1:8104"
@@ -43,16 +43,9 @@ def _from_url(url: str) -> dict[str, Any]:
 
 def _from_folder(folder: Path) -> dict[str, Any]:
     from simulator.gateway import audit
-    from simulator.gateway.index import Index
 
-    file = folder / "index.sqlite"
-    if not file.is_file():
-        raise UsageError(f"{folder} is not a gateway's data folder: it has no index.sqlite")
-    index = Index(file, read_only=True)
-    try:
+    with data_folder.opened(folder) as index:
         return audit.document(*index.audit_log())
-    finally:
-        index.close()
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -56,7 +56,7 @@ def on_a_terminal(width: int, *arguments: str, folder: Path) -> list[str]:
 def test_an_operators_way_from_the_list_to_the_audit_log(tmp_path: Path) -> None:
     with desk(tmp_path, STUDY, STRAY) as (gateway, url):
         listed = said("reconcile", *url, folder=tmp_path).splitlines()
-        assert listed[1].split() == [ORDER.accession_number, "3", "name.mismatch", UID]
+        assert listed[1].split() == [ORDER.accession_number, "unmatched", "3", "name.mismatch", UID]
         assert STRAY.study_instance_uid in listed[2]
         document = json.loads(said("reconcile", *url, "--json", folder=tmp_path))
         assert [each["study_instance_uid"] for each in document["studies"]] == [UID, STRAY.study_instance_uid]
