@@ -44,7 +44,7 @@ def print_table(table: Table) -> None:
 
 
 def print_wrapped(text: Text) -> None:
-    """Print a text: wrapped between words in a terminal, no word cut (a UID is copied whole); a line of its own else."""
+    """Print a text: wrapped between words in a terminal, no word cut, so that a UID is copied whole."""
     out.print(text, soft_wrap=not out.is_terminal, overflow="ignore", crop=False)
 
 
