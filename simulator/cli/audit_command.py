@@ -60,15 +60,15 @@ def _show(document: dict[str, Any]) -> None:
             (printable(entry["act"]), "bold"),
             f" by {printable(entry['who'])}",
         )
-        terminal.out.print(Text.assemble(*head), soft_wrap=True)
+        terminal.print_wrapped(Text.assemble(*head))
         for line in _about(entry):
-            terminal.out.print(Text(f"      {printable(line)}"), soft_wrap=True)
+            terminal.print_wrapped(Text(f"      {printable(line)}"))
     if not document["intact"]:
         terminal.err.print(Text(f"The audit log is NOT whole: {document['problem']}.", "bold red"), soft_wrap=True)
         return
     count = len(document["entries"])
     last = document["entries"][-1]["digest"] if count else "none"
-    terminal.out.print(f"The audit log is whole: {count} entries, the last digest is {last}", soft_wrap=True)
+    terminal.print_wrapped(Text(f"The audit log is whole: {count} entries, the last digest is {last}"))
 
 
 def _about(entry: dict[str, Any]) -> Iterator[str]:

@@ -16,6 +16,8 @@ def command(
     force: Annotated[bool, typer.Option("--force", metavar="", help="Write into a folder that is not empty.")] = False,
 ) -> None:
     """Make a CA, certificates for gateway and modality, and wrong ones on purpose. For tests, never for patients."""
+    from rich.text import Text
+
     from simulator.wire import certificates
 
     if out.exists() and not out.is_dir():
@@ -28,4 +30,4 @@ def command(
         raise StartError(f"certificates cannot be written to {out}: {error.strerror or error}") from error
     width = max(len(str(out / name)) for name in certificates.FILES)
     for name, purpose in certificates.FILES.items():
-        terminal.out.print(f"{out / name!s:{width}}  {purpose}", soft_wrap=True, markup=False)
+        terminal.print_wrapped(Text(f"{out / name!s:{width}}  {purpose}"))

@@ -11,6 +11,8 @@ from simulator.cli import terminal
 from simulator.errors import UsageError
 
 _DEFAULT_URL = "http://127.0.0.1:8104"
+_WIDE = 100  # columns from which a table cuts nothing that is copied
+_COLOURS = {"forwarded": "green", "matched": "green", "rejected": "red", "failed": "red", "unmatched": "yellow"}
 
 
 def command(
@@ -72,20 +74,43 @@ def _show(studies: list[dict[str, Any]]) -> None:
     if not studies:
         terminal.out.print("The gateway holds no study.")
         return
+    if terminal.out.is_terminal and terminal.out.width < _WIDE:
+        for study in studies:
+            _show_block(study)
+        return
     table = Table("Accession", "State", "Images", "Series", "Why", box=None, pad_edge=False)
     table.add_column("Study Instance UID", overflow="fold")
-    colours = {"forwarded": "green", "matched": "green", "rejected": "red", "failed": "red", "unmatched": "yellow"}
     for study in studies:
         state = study["state"]
-        warnings = [f"warning: {warning}" for warning in study["warnings"]]
-        why = [*study["reasons"], *warnings, *_answers(study["answers"]), *_forwarding(study["forwarding"])]
-        if study["purged"]:
-            why.append(f"purged {study['purged'][:16]}Z")
+        why = _why(study)
         # As text, never as markup: what stands in a data set may have brackets.
         accession, uid = Text(study["accession_number"] or "(none)"), Text(study["study_instance_uid"])
         counts = (str(study["instances"]), str(study["series"]))
-        table.add_row(accession, Text(state, colours.get(state, "default")), *counts, Text(", ".join(why)), uid)
+        table.add_row(accession, Text(state, _COLOURS.get(state, "default")), *counts, Text(", ".join(why)), uid)
     terminal.print_table(table)
+
+
+def _show_block(study: dict[str, Any]) -> None:
+    """Print a study over several lines, what one copies whole on a line of its own."""
+    from rich.text import Text
+
+    state = study["state"]
+    terminal.print_wrapped(Text(study["study_instance_uid"]))
+    lines = {
+        "Accession": Text(study["accession_number"] or "(none)"),
+        "State": Text(state, _COLOURS.get(state, "default")),
+        "Images": Text(f"{study['instances']} in {study['series']} series"),
+    }
+    for label, value in lines.items():
+        terminal.print_wrapped(Text.assemble(f"  {label:<10} ", value))
+    for label, reason in zip(["Why", *[""] * len(why := _why(study))], why, strict=False):
+        terminal.print_wrapped(Text(f"  {label:<10} {reason}"))
+
+
+def _why(study: dict[str, Any]) -> list[str]:
+    warnings = [f"warning: {warning}" for warning in study["warnings"]]
+    purged = [f"purged {study['purged'][:16]}Z"] if study["purged"] else []
+    return [*study["reasons"], *warnings, *_answers(study["answers"]), *_forwarding(study["forwarding"]), *purged]
 
 
 def _answers(answers: dict[str, int]) -> list[str]:

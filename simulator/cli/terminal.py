@@ -43,6 +43,11 @@ def print_table(table: Table) -> None:
     console.print(table)
 
 
+def print_wrapped(text: Text) -> None:
+    """Print a text: wrapped between words in a terminal, no word cut, so that a UID is copied whole."""
+    out.print(text, soft_wrap=not out.is_terminal, overflow="ignore", crop=False)
+
+
 def print_json(document: Any) -> None:
     """Print a document for a machine: plain JSON, no colours, no wrapping."""
     print(json.dumps(document, indent=2, ensure_ascii=False))  # noqa: T201 - a machine reads it

@@ -6,10 +6,10 @@ from pydicom.uid import UID
 
 from simulator.conformance import commitment, services, shown
 from simulator.conformance.document import Bullets, Code, Inline, Paragraph, Section, Table
-from simulator.gateway import verification
 from simulator.gateway.access import time_outs
 from simulator.site import Site
 from simulator.wire import decompression, transcoding
+from simulator.wire.acceptor import VERIFICATION_CONTEXT
 from simulator.wire.association import MAXIMUM_CONTEXTS, Response
 
 # PS3.4 B.2.3 and PS3.7 Annex C: (codes, an example of them, service status, further meaning).
@@ -43,7 +43,7 @@ def section(site: Site) -> Section:
 
 
 def _verify(site: Site) -> Section:
-    context, limits = verification.CONTEXT, time_outs(site)
+    context, limits = VERIFICATION_CONTEXT, time_outs(site)
     row = ("Verification SOP Class", Code(context.abstract_syntax_uid), "List 4", "SCU", "None")
     told = "The operator is told; nothing is tried again."
     return Section(

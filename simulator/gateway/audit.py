@@ -51,7 +51,7 @@ CREATE TRIGGER audit_is_appended BEFORE INSERT ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 """
 # Made when it is first needed; whoever reads it from the index reads the keys themselves there.
-_MARKING_SCHEMA = """
+_MARKING = """
 CREATE TABLE IF NOT EXISTS audit_secret (number INTEGER PRIMARY KEY CHECK (number = 1), secret TEXT NOT NULL) STRICT
 """
 _MARK = 8  # hexadecimal digits
@@ -179,7 +179,7 @@ def _marked(db: sqlite3.Connection, values: Mapping[str, str]) -> dict[str, str]
 
 
 def _mark(db: sqlite3.Connection, full: str) -> str:
-    db.execute(_MARKING_SCHEMA)
+    db.execute(_MARKING)
     db.execute("INSERT OR IGNORE INTO audit_secret VALUES (1, ?)", (secrets.token_hex(32),))
     (secret,) = db.execute("SELECT secret FROM audit_secret").fetchone()
     return hmac.new(bytes.fromhex(secret), full.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:_MARK]

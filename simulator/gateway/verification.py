@@ -22,7 +22,7 @@ from simulator.gateway import access, asking
 from simulator.gateway.index import Index
 from simulator.rules import masking
 from simulator.site import Destination, Site
-from simulator.wire.acceptor import VERIFICATION_CONTEXT as CONTEXT
+from simulator.wire.acceptor import VERIFICATION_CONTEXT
 from simulator.wire.association import Address, Association
 
 _LOG = logging.getLogger(__name__)
@@ -54,7 +54,9 @@ def verify(site: Site, destination: Destination) -> EchoAnswer:
     secured, limits = access.credentials(site, destination), access.time_outs(site)
     status, problem = "", ""
     try:
-        with Association.request(site.gateway.ae_title, peer, [CONTEXT], limits, tls=secured) as association:
+        with Association.request(
+            site.gateway.ae_title, peer, [VERIFICATION_CONTEXT], limits, tls=secured
+        ) as association:
             response = association.echo()
         status = response.status_text
         if status != _SUCCESS:

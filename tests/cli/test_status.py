@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
+from rich.console import Console
 
+from simulator.cli import status_command, terminal
 from tests import processes
 from tests.cli.schemas import schema
 from tests.processes import simulate
@@ -66,6 +69,25 @@ def test_a_study_is_told_by_the_gateway_and_by_its_folder_alike(tmp_path: Path) 
     assert lines[2].startswith(ODD)
     assert lines[2].rstrip().endswith(odd.study_instance_uid)
     assert lines[3].startswith("(none)")
+
+
+def test_in_a_narrow_terminal_nothing_that_is_copied_is_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    study = made.a_study("narrow")
+    processes.written(study, tmp_path / "study")
+    with processes.gateway(tmp_path) as gateway:
+        assert simulate("send", "study", "--to", gateway.address, folder=tmp_path).returncode == 0
+        gateway.await_states(1)
+        monkeypatch.setattr(terminal, "out", Console(force_terminal=True, width=60, color_system=None))
+        status_command.command(url=None, data=gateway.data, as_json=False)
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        study.study_instance_uid,
+        f"  Accession  {study.accession_number}",
+        "  State      unmatched",
+        "  Images     1 in 1 series",
+        "  Why        order.not-found",
+    ]
 
 
 def test_another_web_server_is_not_a_gateway(tmp_path: Path) -> None:

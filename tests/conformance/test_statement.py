@@ -22,7 +22,7 @@ from pynetdicom.presentation import build_context
 from simulator import site as profile
 from simulator.conformance import annexes, statement
 from simulator.conformance.document import Document
-from simulator.gateway import header, statuses, verification
+from simulator.gateway import header, statuses
 from simulator.gateway.acts import Correction
 from simulator.gateway.correction import BY_OPERATOR, Copy
 from simulator.rules.identity import MajorKeys
@@ -262,6 +262,6 @@ def test_verification_is_proposed_as_the_table_says() -> None:
     (row,) = [row for row in rows if row["UID"] == VERIFICATION[0]]
     assert (row["Role"], row["Transfer syntaxes"]) == ("SCU", "List 4")
     listed = [row["UID"] for row in only(document, "Transfer Syntaxes, List 4")]
-    assert tuple(listed) == verification.CONTEXT.transfer_syntax_uids
+    assert tuple(listed) == acceptor.VERIFICATION_CONTEXT.transfer_syntax_uids
     services = {row["SOP class"]: tuple(row.values())[1:] for row in only(document, "Network Services")}
     assert services["Verification SOP Class"] == ("Yes", "Yes")
