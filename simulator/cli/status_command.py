@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from simulator.cli import terminal
+from simulator.cli import data_folder, terminal
 from simulator.errors import UsageError
 
 _DEFAULT_URL = "http://127.0.0.1:8104"
@@ -45,17 +45,10 @@ def _from_url(url: str) -> dict[str, Any]:
 
 
 def _from_folder(folder: Path) -> dict[str, Any]:
-    from simulator.gateway.index import Index
     from simulator.gateway.status import status
 
-    file = folder / "index.sqlite"
-    if not file.is_file():
-        raise UsageError(f"{folder} is not a gateway's data folder: it has no index.sqlite")
-    index = Index(file, read_only=True)
-    try:
+    with data_folder.opened(folder) as index:
         return status(index).model_dump(mode="json")
-    finally:
-        index.close()
 
 
 def _show_problems(url: str) -> None:
