@@ -56,7 +56,11 @@ def command(
     _check(study, order, reject, bool(reason or by))
     api = GatewayApi(url)
     if study is None:
-        held = [each for each in api.status()["studies"] if _may_be_ruled_about(each)]
+        held = [
+            each
+            for each in api.status()["studies"]
+            if _may_be_ruled_about(each) and "operator.rejected" not in each["reasons"]
+        ]
         if as_json:
             terminal.print_json({"studies": held})
         else:

@@ -31,16 +31,18 @@ def _arrival(remote: str, name: str, expected: ArrivalExpectation, evidence: Evi
     study, there = called("study", name), remote or "the remote SCP"
     yield from _counts(where, study, there, expected, arrived)
     if expected.pixel_values is not None:
-        yield _pixel_values(f"{where}.pixel_values", arrived, sent, evidence)
+        yield _pixel_values(f"{where}.pixel_values", expected.pixel_values, arrived, sent, evidence)
     if expected.transfer_syntax not in (None, "identical"):
         names = sorted({UID(event.transfer_syntax_uid).keyword for event in arrived})
         because = f"{study} reached {there} in {', '.join(names) or 'no transfer syntax at all'}"
         observed = names[0] if len(names) == 1 else names or None
         yield finding(f"{where}.transfer_syntax", expected.transfer_syntax, observed, because)
     if expected.pixel_data is not None:
-        yield _as_sent(f"{where}.pixel_data", "pixel_data_digest", "Pixel Data", arrived, sent)
+        wanted = expected.pixel_data
+        yield _as_sent(f"{where}.pixel_data", wanted, "pixel_data_digest", "Pixel Data", arrived, sent)
     if expected.transfer_syntax == "identical":
-        yield _as_sent(f"{where}.transfer_syntax", "transfer_syntax_uid", "transfer syntax", arrived, sent)
+        wanted = expected.transfer_syntax
+        yield _as_sent(f"{where}.transfer_syntax", wanted, "transfer_syntax_uid", "transfer syntax", arrived, sent)
     if expected.keys is not None:
         yield _keys_that_arrived(f"{where}.keys", study, expected.keys, arrived, sent, evidence.plan.order_keys)
     if expected.original_attributes is not None:
@@ -67,13 +69,13 @@ def _is_stored(status: str) -> bool:
     return status == "0000" or status.startswith("B")
 
 
-def _as_sent(check: str, field: str, words: str, arrived: _Arrived, sent: _Sent) -> Finding:
+def _as_sent(check: str, wanted: str, field: str, words: str, arrived: _Arrived, sent: _Sent) -> Finding:
     changed = [e for e in arrived if _differs(e, sent.get(e.sop_instance_uid), field)]
     because = f"{words} of {len(arrived) - len(changed)} of {len(arrived)} instances is as it was sent"
-    return _identical(check, because, arrived, changed, sent)
+    return _identical(check, wanted, because, arrived, changed, sent)
 
 
-def _pixel_values(check: str, arrived: _Arrived, sent: _Sent, evidence: Evidence) -> Finding:
+def _pixel_values(check: str, wanted: str, arrived: _Arrived, sent: _Sent, evidence: Evidence) -> Finding:
     """Compare samples without a decoder: what was planned before it was compressed is there, byte for byte."""
     planned = {uid: digest for event in evidence.of(PixelsPlanned) for uid, digest in event.digests.items()}
     changed = [
@@ -83,13 +85,13 @@ def _pixel_values(check: str, arrived: _Arrived, sent: _Sent, evidence: Evidence
         and not _is_compressed_as_sent(e, sent.get(e.sop_instance_uid))
     ]
     because = f"samples of {len(arrived) - len(changed)} of {len(arrived)} instances are those that were planned"
-    return _identical(check, because, arrived, changed, sent)
+    return _identical(check, wanted, because, arrived, changed, sent)
 
 
-def _identical(check: str, because: str, arrived: _Arrived, changed: _Arrived, sent: _Sent) -> Finding:
+def _identical(check: str, wanted: str, because: str, arrived: _Arrived, changed: _Arrived, sent: _Sent) -> Finding:
     observed = "nothing arrived" if not arrived else "changed" if changed else "identical"
     because += f"; changed: {_listed(changed, sent)}" if changed else ""
-    return finding(check, "identical", observed, because)
+    return finding(check, wanted, observed, because)
 
 
 def _is_compressed_as_sent(event: InstanceReceived, sent: StoreAnswered | None) -> bool:
