@@ -367,6 +367,17 @@ def test_a_torn_file_that_is_not_indexed_is_moved_aside(tmp_path: Path) -> None:
         assert data_set.digest(part10.read(torn.read_bytes()).data_set) == data_set.digest(instance.data_set)
 
 
+@pytest.mark.skipif(MOUNTING.returncode != 0, reason="this machine lets nobody mount a file system of his own")
+def test_a_folder_that_can_only_be_read_stops_the_start_with_its_reason(tmp_path: Path) -> None:
+    """A file system mounted read-only, since a folder's own mode keeps no root from writing."""
+    mount = 'mount -t tmpfs -o ro tmpfs "$0" && exec "$@"'
+    (tmp_path / "data").mkdir()
+    before = ["unshare", "-rm", "sh", "-c", mount, tmp_path / "data"]
+    ended = run([*before, *SIMULATE, "gateway", "--data", tmp_path / "data"], tmp_path)
+    assert ended.returncode == 3
+    assert f"the data folder {tmp_path / 'data'} cannot be used: Read-only file system" in ended.stderr
+
+
 # --- purging -----------------------------------------------------------------------------------------
 
 
