@@ -88,7 +88,7 @@ class Forwarder:
             elif not wanted():
                 yield "it was taken back"
             elif problem := self._send(association, row):
-                told = masking.foreign(problem)  # an Error Comment may name the patient
+                told = masking.comment(problem)  # an Error Comment may name the patient
                 _LOG.warning("instance %s is not stored by %s: %s", row.sop_instance_uid, self._peer, told)
                 yield f"{row.sop_instance_uid}: {problem}"
 

@@ -196,7 +196,7 @@ class _Line:
         self._queue.end(dispatch, state, time.time() + wait, problem)
         if problem:
             level = logging.ERROR if state == "failed" else logging.INFO if progress.waits else logging.WARNING
-            told = masking.foreign(problem)
+            told = masking.comment(problem)
             _LOG.log(level, "study %s, %s, attempt %d: %s", study, self._ae_title, dispatch.attempts, told)
         self._ended(study)
 

@@ -18,6 +18,7 @@ _MESSAGE_TYPE = re.compile(r"(?:ORM|OMI|ORU|ADT|ACK|ORR|QRY|OMG|ORG|ORL|SIU|MDM|
 _NAME = re.compile(r"([^\s^|\\'\",;:]*(?:\^+[^\s^|\\'\",;:]*)+)((?:[ ^]+[A-Z][A-Z'^-]*\b(?:=[^\s,;:]*)?)*)")
 # What foreign code quotes may be anything that was received.
 _QUOTED = re.compile(r"b?'(?:[^'\\\n]|\\.)*'|b?\"(?:[^\"\\\n]|\\.)*\"")
+_COMMENT = re.compile(r'".*"')
 _UID = re.compile(r"[0-9.]{1,64}")
 _HL7_SEGMENT = re.compile(r"\b(PID|NK1|PV1|IN1|MRG|GT1|OBR|ORC|OBX|ZDS|NTE)\|[^\r\n]*")
 
@@ -50,6 +51,11 @@ def line(text: str) -> str:
 def foreign(text: str) -> str:
     """Return the words of an exception or library, in which everything that is quoted is masked as well."""
     return line(_QUOTED.sub(MASK, text))
+
+
+def comment(text: str) -> str:
+    """Return words of our own in which everything between double quotes, as a peer's Error Comment, is masked."""
+    return line(_COMMENT.sub(MASK, text))
 
 
 def _masked_name(found: re.Match[str]) -> str:

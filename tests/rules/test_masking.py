@@ -80,3 +80,8 @@ def test_nobody_is_named_by_a_masked_line(person: Person) -> None:
     for part in name.replace("^", " ").split():
         if len(part) > 5:
             assert part not in told
+
+
+def test_what_a_peer_commented_is_masked_and_our_own_words_stay() -> None:
+    said = 'no TLS: the peer\'s certificate is another CA\'s; answered A700 "CHAN "TAI" MAN unknown"'
+    assert masking.comment(said) == "no TLS: the peer's certificate is another CA's; answered A700 ***"
