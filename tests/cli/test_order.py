@@ -108,7 +108,7 @@ def test_an_order_is_changed_cancelled_and_ordered_again(gateway: RunningGateway
 
 def test_a_patient_is_updated_and_merged(gateway: RunningGateway, tmp_path: Path) -> None:
     number = "SYNCT2400000778A"
-    placed(gateway, tmp_path, "--accession", number, "--hkid", "TP1490258")
+    placed(gateway, tmp_path, "--accession", number, "--hkid", "TP1490258", "--sex", "M")
     assert placed(gateway, tmp_path, "--update-patient", "--hkid", "TP149025(8)", "--sex", "F")[0] == 0
     assert placed(gateway, tmp_path, "--merge-from", "TP1490258", "--hkid", "D2887542", "--enhanced")[1] == [
         "acknowledged CA",
