@@ -192,12 +192,13 @@ class CommitmentReported(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileAnswered(Event):
-    """The gateway answered an operator: `done`, or the id of why not, with its words."""
+    """The gateway answered an operator: `done`, or the id of why not, with its words. `step`: as of `WaitEnded`."""
 
     study_instance_uid: str
     accession_number: str
     answer: str
     words: str
+    step: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -481,7 +482,8 @@ class ActFound(Event):
 class ForwardAsked(Event):
     """Somebody asked the gateway to forward a study, a series or an instance; it answered with this HTTP status.
 
-    Series and SOP Instance UID are empty where a whole study, or a whole series, was asked for.
+    Series and SOP Instance UID are empty where a whole study, or a whole series, was asked for. `step`: as of
+    `WaitEnded`.
     """
 
     study_instance_uid: str
@@ -490,6 +492,7 @@ class ForwardAsked(Event):
     destination: str
     status_code: int
     text: str
+    step: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -502,10 +505,14 @@ class PixelsPlanned(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WaitEnded(Event):
-    """A step waited `for` something; `met` is false when its deadline passed first."""
+    """A step waited `for` something; `met` is false when its deadline passed first.
+
+    `step`: its place below `when` in the file, as `2` or `2.together.0.1`.
+    """
 
     waited_for: str
     met: bool
+    step: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

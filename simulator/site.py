@@ -279,10 +279,24 @@ class Storage(_Strict):
     )
 
 
+Part = Literal["sends", "receives", "orders", "commitment", "tls"]
+"""What a facility does: sends images, receives them, sends orders, asks for storage commitment, speaks DICOM TLS."""
+
+
+class Facility(_Strict):
+    """The facility at this site: which stories are about it."""
+
+    does: Annotated[tuple[Part, ...], Field(min_length=1)] = Field(
+        default=("sends", "receives", "orders", "commitment", "tls"),
+        description="sends images, receives them, sends HL7 orders, asks for storage commitment, speaks DICOM TLS.",
+    )
+
+
 class Site(_Strict):
     """One site profile. Every field has a default, so an empty file is the default profile."""
 
     site: str = Field(default="default", description="Name of the profile.")
+    facility: Facility = Facility()
     gateway: Gateway = Gateway()
     callers: Literal["any"] | Annotated[tuple[Caller, ...], Field(min_length=1)] = Field(
         default="any", description="Remote AEs that may open associations; any: all, on loopback alone."

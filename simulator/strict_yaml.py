@@ -53,7 +53,7 @@ def validate(
         return model.model_validate(plain(content))
     except ValidationError as error:
         places = origins or [(content, ())]
-        problems = {_model_problem(model, file, content, places, details) for details in _own(error.errors())}
+        problems = {_model_problem(model, file, content, places, details) for details in _own(error.errors(), content)}
         raise LoadError(sorted(problems, key=lambda p: (p.line, p.column, p.message))) from error
 
 
@@ -117,7 +117,7 @@ def _model_problem(
     origins: Sequence[tuple[CommentedMap, Path_]],
     details: ErrorDetails,
 ) -> Problem:
-    path = _real_path(content, details["loc"])
+    path = _real_path(content, details)
     line, column = place(origins, path)
     name = ".".join(str(part) for part in path) or "the file"
     if details["type"] == "extra_forbidden":
@@ -129,15 +129,41 @@ def _model_problem(
     return Problem(str(file), line, column, f"{name}: {_sentence(details)}", _expected(details))
 
 
-def _own(errors: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Return the errors without `too_short` where the list is only short of the entries that are wrong."""
+# What pydantic says of a value that is of another kind than a branch of a union takes.
+_OF_ANOTHER_KIND = ("model_type", "dict_type", "tuple_type", "list_type")
+_OF_ANOTHER_TEXT = ("literal_error", "string_type", "enum")
+
+
+def _own(errors: list[ErrorDetails], content: Any) -> list[ErrorDetails]:
+    """Return the errors without those that are only said because of others.
+
+    That is `too_short` where the list is only short of the entries that are wrong, and what the other branches of a
+    union have to say of a value where one of them takes its kind.
+    """
     paths = [details["loc"] for details in errors]
+    real = [_real_path(content, details) for details in errors]
     return [
         details
-        for details in errors
-        if details["type"] != "too_short"
-        or not any(path[: len(details["loc"])] == details["loc"] != path for path in paths)
+        for details, here in zip(errors, real, strict=True)
+        if not _is_beside(details, here, errors, real)
+        and (
+            details["type"] != "too_short"
+            or not any(path[: len(details["loc"])] == details["loc"] != path for path in paths)
+        )
     ]
+
+
+def _is_beside(details: ErrorDetails, here: Path_, errors: list[ErrorDetails], real: list[Path_]) -> bool:
+    """Tell whether another error is about the same value, or about something in it, and knows more of it."""
+    kinds = (*_OF_ANOTHER_KIND, *_OF_ANOTHER_TEXT)
+    if details["type"] not in kinds:
+        return False
+    others = [(other["type"], path) for other, path in zip(errors, real, strict=True) if other is not details]
+    within = any(path[: len(here)] == here != path for _, path in others)
+    beside = {kind for kind, path in others if path == here}
+    is_text = not isinstance(details["input"], dict | list)
+    better = _OF_ANOTHER_TEXT if is_text and details["type"] in _OF_ANOTHER_KIND else ()
+    return within or any(kind not in kinds or kind in better for kind in beside)
 
 
 def _sentence(details: ErrorDetails) -> str:
@@ -153,17 +179,18 @@ def _expected(details: ErrorDetails) -> str:
     return nearest(details["input"], words)
 
 
-def _real_path(document: Any, loc: Path_) -> Path_:
+def _real_path(document: Any, details: ErrorDetails) -> Path_:
     """Drop the parts of a pydantic location that name a union's branch and stand nowhere in the file."""
     kept: list[int | str] = []
     node = document
+    loc = details["loc"]
     for index, part in enumerate(loc):
         inside = isinstance(node, dict) and part in node
         listed = isinstance(node, list) and isinstance(part, int) and part < len(node)
         if inside or listed:
             kept.append(part)
             node = node[part]
-        elif index == len(loc) - 1 and isinstance(node, dict):
+        elif index == len(loc) - 1 and details["type"] in ("missing", "extra_forbidden"):
             kept.append(part)
     return tuple(kept)
 

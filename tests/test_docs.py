@@ -16,8 +16,19 @@ from simulator.events import EVENT_TYPES
 from simulator.scenario import load
 from simulator.scenario.model import Case, Story
 from simulator.scenario.model_expectations import Then
-from simulator.scenario.model_given import Enhanced, OrderSpec, SeriesSpec, StudySpec
-from simulator.scenario.model_steps import Change, Step
+from simulator.scenario.model_given import (
+    Enhanced,
+    FaultSpec,
+    Given,
+    ModalitySpec,
+    OrderSpec,
+    PeerSpec,
+    PersonSpec,
+    RemoteSpec,
+    SeriesSpec,
+    StudySpec,
+)
+from simulator.scenario.model_steps import Change, Commit, Ending, Forward, Reconcile, Step, Store, Wait
 from tests import processes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,21 +81,32 @@ def test_the_links_of_the_documents_lead_somewhere() -> None:
             assert target.startswith("https://") or (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_the_first_example_of_the_scenario_page_loads(tmp_path: Path) -> None:
-    file = tmp_path / "wrong-birth-date.yaml"
-    file.write_text(BLOCKS[0], encoding="utf-8")
-    scenario = load.load(file)
-    assert scenario.cases[0].mutate == {"study": ("another-birth-date",)}
+def name_of(block: str) -> str:
+    found = re.match(r"scenario: (\S+)", block)
+    return found[1] if found else ""
 
 
-@pytest.mark.parametrize("block", BLOCKS[1:])
+@pytest.mark.parametrize("block", [block for block in BLOCKS if name_of(block)], ids=name_of)
+def test_an_example_of_the_scenario_page_runs_and_passes(block: str, tmp_path: Path) -> None:
+    """A stranger saves an example as the page says, and runs it."""
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / f"{name_of(block)}.yaml").write_text(block, encoding="utf-8")
+    done = processes.simulate("--scenario", name_of(block), folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if not name_of(block)])
 def test_the_examples_of_cases_load_under_the_first(block: str, tmp_path: Path) -> None:
     file = tmp_path / "wrong-birth-date.yaml"
     file.write_text(BLOCKS[0] + block, encoding="utf-8")
     assert len(load.load(file).cases) == len(re.findall(r"with:", block)) or 3
 
 
-@pytest.mark.parametrize("model", [Story, Step, Change, Enhanced, OrderSpec, StudySpec, SeriesSpec, Case, Then])
+MODELS = [Story, Given, PersonSpec, OrderSpec, Enhanced, StudySpec, SeriesSpec, ModalitySpec, RemoteSpec, PeerSpec]
+MODELS += [FaultSpec, Case, Step, Change, Commit, Ending, Forward, Reconcile, Store, Wait, Then]
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_every_key_of_a_scenario_is_on_the_page(model: type[Story]) -> None:
     for name, field in model.model_fields.items():
         word = field.alias or name

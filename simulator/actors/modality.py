@@ -68,17 +68,24 @@ class Modality:
         """Send the instances over one association; return how many the gateway says it stored.
 
         pairs: every SOP class with every transfer syntax that it comes in, where the caller knows them; without
-        them, `instances` are gone through twice. One presentation context for each, so that an instance goes as
-        it is encoded. study_instance_uid: under which they are noted, where the caller knows better than they say.
+        them, `instances` are gone through twice. study_instance_uid: under which they are noted, where the caller
+        knows better than they say.
         """
         pairs = tuple(pairs) or dict.fromkeys((i.sop_class_uid, i.transfer_syntax_uid) for i in instances)
+        return self.send(((study_instance_uid, instance) for instance in instances), pairs)
+
+    def send(self, sent: Iterable[tuple[str, Outgoing]], pairs: Iterable[tuple[str, str]]) -> int:
+        """Send instances, each with the Study Instance UID under which it is noted, as `store` does.
+
+        One presentation context for each pair, so that an instance goes as it is encoded.
+        """
         association = self._associate([Context(sop_class, (syntax,)) for sop_class, syntax in pairs])
         if association is None:
-            for instance in instances:
+            for study_instance_uid, instance in sent:
                 self._not_sent(instance, study_instance_uid, "no association")
             return 0
         with association:
-            return sum(self._store(association, instance, study_instance_uid) for instance in instances)
+            return sum(self._store(association, instance, study) for study, instance in sent)
 
     def commit(
         self,

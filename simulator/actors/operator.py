@@ -12,12 +12,13 @@ from simulator.wire.gateway_api import GatewayApi
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Rules at one gateway under one name; tells `observe` of every answer."""
+    """Rules at one gateway under one name; tells `observe` of every answer, with the step of the story."""
 
     name: str
     url: str
     observe: Observe
     observer: str = "operator"
+    step: str = ""
 
     def reconcile(self, study_instance_uid: str, accession_number: str, reason: str = "") -> bool:
         """Bind a study to the order under `accession_number`, or (empty) reject it; return whether it was done."""
@@ -36,6 +37,7 @@ class Operator:
                 accession_number=accession_number,
                 answer=answer,
                 words=words,
+                step=self.step,
             )
         )
         return answer == "done"

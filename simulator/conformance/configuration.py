@@ -77,10 +77,16 @@ def _destination(to: Destination) -> tuple[Inline, ...]:
     return Code(to.ae_title), Code(to.host), _port(to.port), "Yes" if to.tls else "No", by_itself
 
 
+# What the facility does decides which scenarios are about it, and nothing of what the gateway does.
+_OF_THE_FACILITY = "facility."
+
+
 def _rows(site: Site) -> Iterator[tuple[Inline, ...]]:
     schema = Site.model_json_schema()
     defaults, now = (each.model_dump(mode="json") for each in (Site(), site))
     for path, field in parameters(schema, schema):
+        if path.startswith(_OF_THE_FACILITY):
+            continue
         default, value = _at(defaults, path, field.get("default")), _at(now, path, None)
         changed = value is not None and value != default
         yield (

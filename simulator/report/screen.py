@@ -61,8 +61,8 @@ class Screen:
 
     def begun(self, plan: Plan) -> None:
         """Show the progress of a case that begins."""
-        steps = (step.sends for step in plan.case.when)
-        self._tally = _Tally(plan.id, sum(len(plan.studies[study]) for study in steps if study))
+        sent = (study for _, _, step in plan.case.steps for study in step.sends)
+        self._tally = _Tally(plan.id, sum(len(plan.studies[study]) for study in sent))
         self._take_progress_away()
         if self._shows_progress():
             columns = (SpinnerColumn("line"), _TallyColumn(self._tally, self._console), TimeElapsedColumn())

@@ -1,15 +1,23 @@
 """The judge: a case's expectations against its history, and nothing else.
 
 It is pure, it imports nothing of the gateway or its rules, and it computes no answer that the gateway could
-have computed: expectations are the literals of the scenario file. Each leaf under `then`, each `wait` and each
-`forward` is one check with the path in the file as its id. What nobody could see is inconclusive, never passed.
+have computed: expectations are the literals of the scenario file. Each leaf under `then`, each `wait`, `forward`
+and `fault` is one check with the path in the file as its id. What nobody could see is inconclusive, never passed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulator.events import CasePlanned, ForwardAsked, HarnessFailed, ReconcileAnswered, WaitEnded
+from simulator.events import (
+    CasePlanned,
+    FaultInjected,
+    ForwardAsked,
+    HarnessFailed,
+    ReconcileAnswered,
+    RelayBlind,
+    WaitEnded,
+)
 from simulator.scenario import checks_downstream, checks_gateway, checks_wire
 from simulator.scenario.evidence import Evidence
 from simulator.scenario.findings import Finding, finding
@@ -32,40 +40,57 @@ def check(case: Case, history: History) -> tuple[Finding, ...]:
 def _findings(case: Case, evidence: Evidence) -> Iterator[Finding]:
     yield from _waits(case, evidence)
     yield from _forwards(case, evidence)
+    yield from _faults(case, evidence)
     yield from checks_wire.findings(case.then.wire, evidence)
     if case.then.operator.answers is not None:
-        yield _operator(case.then.operator.answers, evidence)
+        yield _operator(case, case.then.operator.answers, evidence)
     yield from checks_gateway.findings(case.then.gateway, evidence)
     yield from checks_downstream.findings(case.then.downstream, evidence)
     yield from checks_gateway.endings(evidence)
 
 
 def _waits(case: Case, evidence: Evidence) -> Iterator[Finding]:
-    ended = iter(evidence.of(WaitEnded))
-    for number, step in enumerate(case.when):
-        if step.wait is None:
+    ended = {event.step: event for event in evidence.of(WaitEnded)}
+    for placed in case.steps:
+        if placed.step.wait is None:
             continue
-        wanted = step.wait.words
-        outcome = next(ended, None)
+        wanted = placed.step.wait.words
+        outcome = ended.get(placed.id)
         met = outcome is not None and outcome.met and outcome.waited_for == wanted
         because = f"the gateway said so: {wanted}" if met else f"the story waited in vain: {wanted}"
-        yield finding(f"when.{number}.wait", wanted, wanted if met else None, because, evidence.gateway_tells)
+        yield finding(f"when.{placed.id}.wait", wanted, wanted if met else None, because, evidence.gateway_tells)
 
 
 def _forwards(case: Case, evidence: Evidence) -> Iterator[Finding]:
-    asked = iter(evidence.of(ForwardAsked))
-    for number, step in enumerate(case.when):
-        if step.forward is None:
+    asked = {event.step: event for event in evidence.of(ForwardAsked)}
+    for placed in case.steps:
+        if placed.step.forward is None:
             continue
-        answer = next(asked, None)
+        answer = asked.get(placed.id)
         observed = None if answer is None else "queued" if answer.status_code == 202 else "refused"
         because = "the gateway was not asked" if answer is None else f"the gateway answered {answer.status_code}"
         because += f": {answer.text}" if answer is not None and answer.text else ""
-        yield finding(f"when.{number}.forward", step.forward.answer, observed, because, evidence.gateway_tells)
+        wanted = placed.step.forward.answer
+        yield finding(f"when.{placed.id}.forward", wanted, observed, because, evidence.gateway_tells)
 
 
-def _operator(expected: tuple[str, ...], evidence: Evidence) -> Finding:
-    answers = evidence.of(ReconcileAnswered)
+def _faults(case: Case, evidence: Evidence) -> Iterator[Finding]:
+    """A fault whose message never came has shown nothing, so that what is green beside it proves nothing either."""
+    injected = [(event.observer, event.fault_at) for event in evidence.of(FaultInjected)]
+    unseen = [event.why for event in evidence.of(RelayBlind)]
+    for number, fault in enumerate(case.faults):
+        check = f"fault.{number}" if isinstance(case.fault, tuple) else "fault"
+        wanted = f"{fault.do} at {fault.at}, {fault.on}"
+        if (fault.on.replace(" ", ""), fault.at) in injected:
+            yield Finding(check, "pass", wanted, wanted, f"it was done: {wanted}")
+        else:
+            because = "; ".join([f"the message {fault.at} never passed on {fault.on}", *unseen])
+            yield Finding(check, "inconclusive", wanted, None, because)
+
+
+def _operator(case: Case, expected: tuple[str, ...], evidence: Evidence) -> Finding:
+    ruled = {event.step: event for event in evidence.of(ReconcileAnswered)}
+    answers = [ruled[placed.id] for placed in case.steps if placed.step.reconcile and placed.id in ruled]
     told = [f"{answer.answer} ({answer.words})" if answer.words else answer.answer for answer in answers]
     because = f"the gateway answered the operator: {'; '.join(told) or 'never'}"
     observed = [answer.answer for answer in answers]

@@ -14,10 +14,12 @@ from simulator.events import (
     CommitmentFailed,
     CommitmentReported,
     CommitmentRequested,
+    ConnectionEnded,
     EchoAnswered,
     OrderAcknowledged,
     OrderFailed,
     OrderUnanswered,
+    ScriptEnded,
     StoreAnswered,
     StoreFailed,
 )
@@ -28,6 +30,7 @@ from simulator.scenario.model_expectations import (
     AssociationExpectation,
     CommitmentExpectation,
     OrderExpectation,
+    PeerExpectation,
     WireExpectation,
 )
 
@@ -44,6 +47,8 @@ def findings(expected: WireExpectation, evidence: Evidence) -> Iterator[Finding]
         yield from _association(name, association, evidence)
     for name, commitment in expected.commitments.items():
         yield from _commitment(name, commitment, evidence)
+    for name, peer in expected.peers.items():
+        yield from _peer(name, peer, evidence)
 
 
 def _echo(expected: str, evidence: Evidence) -> Finding:
@@ -133,6 +138,22 @@ def _commitment(name: str, expected: CommitmentExpectation, evidence: Evidence) 
         elif last is None:
             because = f"no commitment report about {called('study', name)} came{_strangers(evidence)}"
         yield finding(f"wire.commitments.{name}.{key}", value, observed, because)
+
+
+def _peer(name: str, expected: PeerExpectation, evidence: Evidence) -> Iterator[Finding]:
+    played = [e for e in evidence.of(ScriptEnded) if e.observer == name]
+    ended = [e for e in evidence.of(ConnectionEnded) if e.observer == name]
+    problem = next((e.problem for e in played if e.problem), "")
+    because = f"{name} {f'did not get through its script: {problem}' if problem else 'played its whole script'}"
+    if not played:
+        because = f"{name} never played its script: nobody connected"
+    if expected.script is not None:
+        observed = None if not played else problem or "complete"
+        yield finding(f"wire.peers.{name}.script", expected.script, observed, because)
+    if expected.ended is not None:
+        observed = ended[-1].how if ended else None
+        because = f"the connection of {name} ended: {observed or 'there was none'}"
+        yield finding(f"wire.peers.{name}.ended", expected.ended, observed, because)
 
 
 def _strangers(evidence: Evidence) -> str:

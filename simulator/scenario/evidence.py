@@ -43,8 +43,8 @@ class Evidence:
         return [event for event in events if event.study_instance_uid == self.uid(study)]
 
     def modality(self, kind: type[Seen]) -> list[Seen]:
-        """Return what the modality saw; the gateway tells of the same things where it is the SCU itself."""
-        return [event for event in self.of(kind) if event.observer == "modality"]
+        """Return what the modalities saw; the gateway tells of the same things where it is the SCU itself."""
+        return [event for event in self.of(kind) if event.observer != "gateway"]
 
     def commitment_reports(self, study: str) -> list[CommitmentReported]:
         """Return the reports about the study that the modality took."""

@@ -12,9 +12,11 @@ from ruamel.yaml.comments import CommentedMap
 from simulator import resources, strict_yaml
 from simulator.errors import LoadError, Problem, UsageError
 from simulator.scenario import requirements
+from simulator.scenario.cast import WrittenPerson
 from simulator.scenario.mistakes import endings
 from simulator.scenario.mistakes_making import not_to_be_done, not_to_be_made
 from simulator.scenario.mistakes_names import unknown_names
+from simulator.scenario.mistakes_on_the_way import not_to_be_injected, not_to_be_played
 from simulator.scenario.mistakes_unseen import never_seen
 from simulator.scenario.model import OVERLAID, Case, Scenario, Story
 from simulator.site import Destination, Site, merged
@@ -74,6 +76,7 @@ def load(file: Path) -> Scenario:
         explain=story.explain.strip(),
         level=story.level,
         tags=story.tags,
+        applies_to=story.applies_to,
         verifies=story.verifies,
         cases=tuple(cases),
         file=str(file),
@@ -132,11 +135,12 @@ def _story_problems(story: Story, document: CommentedMap, file: Path) -> Iterato
 
 def _case_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
     """Yield what no single key shows: names that stand for nothing, and what can never be made, done or seen."""
-    for question in (unknown_names, not_to_be_made, not_to_be_done, never_seen):
+    for question in (unknown_names, not_to_be_made, not_to_be_done, not_to_be_injected, not_to_be_played, never_seen):
         for path, message, advice in question(case):
             yield _problem(file, origins, path, message, advice)
     yield from _site_problems(case, origins, file)
     yield from _destination_problems(case, origins, file)
+    yield from _person_problems(case, origins, file)
 
 
 def _site_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
@@ -158,6 +162,15 @@ def _destination_problems(case: Case, origins: _Origins, file: Path) -> Iterator
         places = [(document, (*prefix, *where)) for document, prefix in origins]
         try:
             strict_yaml.validate(Destination, content, file, places)
+        except LoadError as error:
+            yield from error.problems
+
+
+def _person_problems(case: Case, origins: _Origins, file: Path) -> Iterator[Problem]:
+    for name, spec in case.given.people.items():
+        places = [(document, (*prefix, "given", "people", name)) for document, prefix in origins]
+        try:
+            strict_yaml.validate(WrittenPerson, spec.model_dump(exclude_unset=True), file, places)
         except LoadError as error:
             yield from error.problems
 

@@ -20,6 +20,6 @@ class Mistake(NamedTuple):
 
 def endings(case: Case) -> Iterator[tuple[Path_, Ending]]:
     """Yield every step that ends the gateway and starts it again, with its path."""
-    for number, step in enumerate(case.when):
+    for _, path, step in case.steps:
         if step.ending is not None:
-            yield ("when", number, "restart" if step.restart is not None else "kill"), step.ending
+            yield ("when", *path, "restart" if step.restart is not None else "kill"), step.ending

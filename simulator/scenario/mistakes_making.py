@@ -8,7 +8,7 @@ from simulator.rules import sop_classes
 from simulator.scenario.mistakes import Mistake, endings
 from simulator.scenario.model import Case
 from simulator.scenario.model_given import SeriesSpec
-from simulator.scenario.model_steps import Commit, Forward
+from simulator.scenario.model_steps import Commit, Forward, Store
 from simulator.strict_yaml import Path_
 from simulator.synthesis import compression
 from simulator.synthesis.classes import image_class
@@ -40,11 +40,14 @@ def _refusal(series: SeriesSpec) -> str:
     return compression.refusal(compression.by_name(series.transfer_syntax), kind.pixels) or ""
 
 
+_BY_ITSELF = ("restart", "kill", "start_remote", "take_reports")
+
+
 def not_to_be_done(case: Case) -> Iterator[Mistake]:
     """Yield what no step can do: with more than there is, without what comes before it, or what is done already."""
     asked = 0  # how often a step before asks for commitment
-    for number, step in enumerate(case.when):
-        where: Path_ = ("when", number)
+    for number, path, step in case.steps:
+        where: Path_ = ("when", *path)
         if step.wait is not None and step.wait.report is not None and not asked:
             message = "no step before asks for commitment, so there will be no report"
             yield Mistake((*where, "wait", "report"), message)
@@ -55,6 +58,11 @@ def not_to_be_done(case: Case) -> Iterator[Mistake]:
             yield from _remote_that_listens((*where, "start_remote"), step.start_remote, case, number)
         if step.forward is not None:
             yield from _not_there_to_forward((*where, "forward"), step.forward, case)
+        if step.storing is not None:
+            yield from _not_there_to_send((*where, "store"), step.storing, case)
+        if len(path) > 1 and step.key in _BY_ITSELF:
+            advice = "the others would find it gone, or not, as chance has it"
+            yield Mistake((*where, step.key), f"{step.key} cannot be done together with other steps", advice)
     for path, ending in endings(case):
         spec = case.given.studies.get(ending.storing or "")
         if spec and ending.after is not None and ending.after > spec.instances:
@@ -74,9 +82,17 @@ def _commitment_not_to_be_asked(path: Path_, commit: Commit, case: Case, asked: 
 
 def _remote_that_listens(path: Path_, name: str, case: Case, number: int) -> Iterator[Mistake]:
     spec = case.given.remote_scps.get(name)
-    started = [earlier.start_remote for earlier in case.when[:number]]
+    started = [earlier.step.start_remote for earlier in case.steps[:number]]
     if spec and (spec.starts == "up" or name in started):
         yield Mistake(path, f"remote {name!r} listens already")
+
+
+def _not_there_to_send(path: Path_, store: Store, case: Case) -> Iterator[Mistake]:
+    known = [case.given.studies[name] for name in store.names if name in case.given.studies]
+    instances = sum(spec.instances for spec in known)
+    if known and store.associations > instances:
+        message = f"there are {instances} instances to send over {store.associations} associations"
+        yield Mistake((*path, "associations"), message)
 
 
 def _not_there_to_forward(path: Path_, forward: Forward, case: Case) -> Iterator[Mistake]:

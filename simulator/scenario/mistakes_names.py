@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from simulator.rules import sop_classes
 from simulator.scenario.mistakes import Mistake, endings
 from simulator.scenario.model import Case
+from simulator.scenario.model_steps import Store
 from simulator.strict_yaml import Path_, nearest
 from simulator.synthesis.classes import CLASSES
 from simulator.synthesis.lies import LIES
@@ -18,6 +19,12 @@ _NAMES_IN_A_STEP = {
     "update_patient.order": "order",
     "merge_patient": "order",
     "store": "study",
+    "store.study": "study",
+    "store.by": "modality",
+    "echo.by": "modality",
+    "associate.by": "modality",
+    "commit.by": "modality",
+    "play": "peer",
     "wait.study": "study",
     "commit.study": "study",
     "reconcile.study": "study",
@@ -39,6 +46,9 @@ def unknown_names(case: Case) -> Iterator[Mistake]:
 def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
     """Yield every place where a name is used: path, the name, what it may be, and what kind of thing it names."""
     orders, studies, lies = set(case.given.orders), set(case.given.studies), set(LIES)
+    for order, each in case.given.orders.items():
+        if each.person is not None:
+            yield ("given", "orders", order, "person"), each.person, set(case.given.people), "person"
     for study, spec in case.given.studies.items():
         yield ("given", "studies", study, "order"), spec.order, orders, "order"
         if spec.again is not None:
@@ -50,7 +60,14 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
         yield ("mutate", study), study, studies, "study"
         for number, lie in enumerate(told):
             yield ("mutate", study, number), lie, lies, "lie"
-    known = {"order": orders, "study": studies, "remote": set(case.given.remote_scps)}
+    known = {
+        "order": orders,
+        "study": studies,
+        "remote": set(case.given.remote_scps),
+        "modality": set(case.given.modalities),
+        "peer": set(case.given.peers),
+        "scripted peer": {*case.given.peers, *(name for name, spec in case.given.remotes.items() if spec.script)},
+    }
     yield from _names_in_steps(case, known)
     for where, name, kind in _names_in_expectations(case):
         yield ("then", *where), name, known[kind], kind
@@ -61,11 +78,14 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
 
 
 def _names_in_steps(case: Case, known: Mapping[str, set[str]]) -> Iterator[tuple[Path_, str, set[str], str]]:
-    for number, step in enumerate(case.when):
+    for _, path, step in case.steps:
         for place, kind in _NAMES_IN_A_STEP.items():
             keys = place.split(".")
             if (name := _value(step, keys)) is not None:
-                yield ("when", number, *keys), name, known[kind], kind
+                yield ("when", *path, *keys), name, known[kind], kind
+        if isinstance(step.store, Store):
+            for number, study in enumerate(step.store.studies):
+                yield ("when", *path, "store", "studies", number), study, known["study"], "study"
     for path, ending in endings(case):
         if ending.storing is not None:
             yield (*path, "storing"), ending.storing, known["study"], "study"
@@ -82,6 +102,8 @@ def _names_in_expectations(case: Case) -> Iterator[tuple[Path_, str, str]]:
     """Yield the path below `then`, the name, and what kind of thing it names."""
     for order in case.then.wire.orders:
         yield ("wire", "orders", order), order, "order"
+    for peer in case.then.wire.peers:
+        yield ("wire", "peers", peer), peer, "scripted peer"
     for study in case.then.wire.commitments:
         yield ("wire", "commitments", study), study, "study"
     for where in ("wire", "gateway", "downstream"):

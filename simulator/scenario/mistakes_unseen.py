@@ -15,28 +15,29 @@ def never_seen(case: Case) -> Iterator[Mistake]:
     yield from _unseen_acts(case)
     yield from _unseen_orders(case)
     yield from _unseen_studies(case)
+    yield from _unseen_peers(case)
     if not _leaves(case.then.model_dump()):
         yield Mistake(("then",), "nothing is expected: a scenario without a check proves nothing")
 
 
 def _unseen_acts(case: Case) -> Iterator[Mistake]:
     """Yield expectations of an echo, of associations and of an operator's rulings."""
-    if case.then.wire.echo is not None and not any(step.echo for step in case.when):
+    if case.then.wire.echo is not None and not any(step.echo for _, _, step in case.steps):
         yield Mistake(("then", "wire", "echo"), "no step asks for an echo, so no answer can be seen")
     answers = case.then.operator.answers
-    rulings = sum(step.reconcile is not None for step in case.when)
+    rulings = sum(step.reconcile is not None for _, _, step in case.steps)
     if answers is not None and len(answers) != rulings:
         message = f"{len(answers)} answers are expected, and {rulings} steps reconcile"
         yield Mistake(("then", "operator", "answers"), message)
-    asked = {step.associate.name for step in case.when if step.associate}
+    asked = {step.associate.name for _, _, step in case.steps if step.associate}
     for name in set(case.then.wire.associations) - asked:
         message = f"no step associates as {name!r}"
         yield Mistake(("then", "wire", "associations", name), message, nearest(name, asked))
 
 
 def _unseen_orders(case: Case) -> Iterator[Mistake]:
-    sent = {step.send_order or step.about for step in case.when if step.send_order or step.about}
-    placed = {step.send_order for step in case.when if step.send_order}
+    sent = {step.send_order or step.about for _, _, step in case.steps if step.send_order or step.about}
+    placed = {step.send_order for _, _, step in case.steps if step.send_order}
     for name, expected in case.then.wire.orders.items():
         if name not in case.given.orders:
             continue  # told where its name stands
@@ -50,8 +51,8 @@ def _unseen_orders(case: Case) -> Iterator[Mistake]:
 
 def _unseen_studies(case: Case) -> Iterator[Mistake]:
     given = set(case.given.studies)
-    stored = {step.sends for step in case.when if step.sends}
-    committed = {step.commit.study for step in case.when if step.commit}
+    stored = {study for _, _, step in case.steps for study in step.sends}
+    committed = {step.commit.study for _, _, step in case.steps if step.commit}
     for study in set(case.then.wire.commitments) & given - committed:
         yield Mistake(("then", "wire", "commitments", study), f"no step asks for commitment of study {study!r}")
     for where in ("wire", "gateway", "downstream"):
@@ -61,6 +62,12 @@ def _unseen_studies(case: Case) -> Iterator[Mistake]:
         for study in set(there.studies) & given - stored:
             path = ("then", "downstream", "remotes", remote, "studies", study)
             yield Mistake(path, f"no step stores study {study!r}")
+
+
+def _unseen_peers(case: Case) -> Iterator[Mistake]:
+    played = {step.play for _, _, step in case.steps if step.play}
+    for name in set(case.then.wire.peers) & set(case.given.peers) - played:
+        yield Mistake(("then", "wire", "peers", name), f"no step lets {name!r} play its script")
 
 
 def _leaves(content: Any) -> bool:

@@ -12,11 +12,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from simulator.scenario.model_expectations import Then
-from simulator.scenario.model_given import Given
-from simulator.scenario.model_steps import Step
-from simulator.scenario.model_words import Name, Strict
+from simulator.scenario.model_given import FaultSpec, Given
+from simulator.scenario.model_steps import PlacedStep, Step, turns
+from simulator.scenario.model_words import Name, Part, Strict
 
-OVERLAID = ("given", "mutate", "when", "then")
+OVERLAID = ("given", "mutate", "fault", "when", "then")
 """The parts of a story over which a case's own are laid."""
 
 
@@ -28,8 +28,26 @@ class Case(Strict):
     mutate: dict[Name, tuple[str, ...]] = Field(
         default_factory=dict, description="By study: the lies its instances tell (`simulate list --lies`)."
     )
+    fault: FaultSpec | tuple[FaultSpec, ...] = Field(
+        default=(), description="What is done to one message between two peers, or to several."
+    )
     when: tuple[Step, ...] = Field(min_length=1)
     then: Then
+
+    @property
+    def faults(self) -> tuple[FaultSpec, ...]:
+        """What is done to messages."""
+        return self.fault if isinstance(self.fault, tuple) else (self.fault,)
+
+    @property
+    def steps(self) -> tuple[PlacedStep, ...]:
+        """Every step that is done by itself, those that are done together too, in the order of the file."""
+        return tuple(placed for branches in self.turns for branch in branches for placed in branch)
+
+    @property
+    def turns(self) -> tuple[tuple[tuple[PlacedStep, ...], ...], ...]:
+        """What is done in turn: branches that are done at the same time, each of steps in their order."""
+        return turns(self.when)
 
 
 class Row(Strict):
@@ -38,6 +56,7 @@ class Row(Strict):
     with_: dict[Name, str | int] = Field(alias="with", min_length=1)
     given: dict[str, Any] = Field(default_factory=dict)
     mutate: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
+    fault: dict[str, Any] | tuple[dict[str, Any], ...] = ()
     when: tuple[dict[str, Any], ...] = ()
     then: dict[str, Any] = Field(default_factory=dict)
 
@@ -50,9 +69,13 @@ class Story(Strict):
     explain: str = Field(min_length=1, description="For a person: what it means, and whose screen to edit.")
     level: Literal["must", "should", "informational"] = "must"
     tags: tuple[Name, ...] = ()
+    applies_to: tuple[Part, ...] = Field(
+        default=(), description="What a facility must do for the story to be about it; nothing: it is about every one."
+    )
     verifies: tuple[str, ...] = Field(min_length=1, description="Ids in fixtures/requirements.csv.")
     given: dict[str, Any] = Field(default_factory=dict)
     mutate: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
+    fault: dict[str, Any] | tuple[dict[str, Any], ...] = ()
     when: tuple[dict[str, Any], ...] = ()
     then: dict[str, Any] = Field(default_factory=dict)
     for_each: tuple[Row, ...] | dict[Name, tuple[str | int, ...]] = ()
@@ -66,6 +89,7 @@ class Scenario(Strict):
     explain: str
     level: Literal["must", "should", "informational"]
     tags: tuple[str, ...]
+    applies_to: tuple[Part, ...]
     verifies: tuple[str, ...]
     cases: tuple[Case, ...]
     file: str

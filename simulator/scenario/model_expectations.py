@@ -76,6 +76,15 @@ class CommitmentExpectation(Strict):
         return int(any(value is not None for value in of_a_report))
 
 
+class PeerExpectation(Strict):
+    """What a peer that plays a script sees."""
+
+    script: Literal["complete"] | None = Field(default=None, description="Every step of it went as written.")
+    ended: Literal["fin", "rst", "abort", "timeout"] | None = Field(
+        default=None, description="How its connection ended."
+    )
+
+
 class WireExpectation(Strict):
     """What is seen on the wire."""
 
@@ -84,6 +93,7 @@ class WireExpectation(Strict):
     studies: dict[Name, AnswersExpectation] = Field(default_factory=dict)
     associations: dict[Name, AssociationExpectation] = Field(default_factory=dict)
     commitments: dict[Name, CommitmentExpectation] = Field(default_factory=dict)
+    peers: dict[Name, PeerExpectation] = Field(default_factory=dict)
 
 
 class OperatorExpectation(Strict):

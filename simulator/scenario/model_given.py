@@ -1,4 +1,4 @@
-"""What is there before a story begins: orders, studies, the modality and the remote SCPs."""
+"""What is there before a story begins: people, orders, studies, modalities, remote SCPs and scripted peers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,24 @@ class Enhanced(Strict):
     application: Acknowledge = Field(default="AL", description="MSH-16: AA, AE or AR, what became of it.")
 
 
+class PersonSpec(Strict):
+    """A synthetic person; keys that are not given are drawn from the seed."""
+
+    hkid: str | None = Field(
+        default=None, description="Of the range of made-up people (Q or QX), with its check digit."
+    )
+    name: str | None = Field(default=None, description="In English, surname first: CHAN^TAI MAN.")
+    ideographic: str | None = Field(default=None, description="The name in Traditional characters; needs `name`.")
+    birth_date: str | None = Field(default=None, description="YYYYMMDD; quote it.")
+    sex: Literal["M", "F", "O"] | None = None
+
+
 class OrderSpec(Strict):
-    """An order to make: the HL7 message that carries it, and for which modality."""
+    """An order to make: the HL7 message that carries it, for which modality, and of whom."""
+
+    person: Name | None = Field(
+        default=None, description="Whose order it is, one of `given.people`; without it somebody of its own."
+    )
 
     message: Literal["ORM^O01", "OMI^O23", "ORU^R01"] = "ORM^O01"
     modality: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "CT"
@@ -50,6 +66,10 @@ class StudySpec(Strict):
         default=None, description="The study whose instances these are once more, encoded or mutated in another way."
     )
 
+    study_instance_uid: Literal["order", "own"] = Field(
+        default="order", description="`own`: the modality makes one up, as where it takes none from a worklist."
+    )
+
     @property
     def instances(self) -> int:
         """How many instances all its series have."""
@@ -67,6 +87,29 @@ class ModalitySpec(Strict):
     )
     trust: Literal["ca", "other-ca"] | None = Field(default=None, description="Whose certificates it takes: `ca`.")
     port: Literal["dicom", "dicom-tls"] | None = Field(default=None, description="Default: the one that fits `tls`.")
+
+
+class FaultSpec(Strict):
+    """What is done to one message between two peers (`simulator.wire.faults` has the grammar)."""
+
+    on: str = Field(description="Between whom: who opens the connection, `->`, and who takes it.")
+    at: str = Field(description="Which message: its kind and number, as C-STORE-RQ#3.")
+    do: str = Field(
+        description="What is done: abort, drop, delay 2s, status A700, truncate, garbage, half-pdu, slow 10KB/s."
+    )
+
+    @property
+    def link(self) -> tuple[str, str]:
+        """Who opens the connection, and who takes it."""
+        requestor, _, acceptor = self.on.partition("->")
+        return requestor.strip(), acceptor.strip()
+
+
+class PeerSpec(Strict):
+    """A peer that plays a script of PDUs against the gateway (`simulator.wire.pdu_script` has the grammar)."""
+
+    to: Literal["dicom", "hl7"] = Field(default="dicom", description="Which port of the gateway it connects to.")
+    script: tuple[dict[str, Any], ...] = Field(min_length=1)
 
 
 class RemoteSpec(Strict):
@@ -89,6 +132,9 @@ class RemoteSpec(Strict):
     reports: Literal["same", "new"] = Field(
         default="same", description="Whether it reports on the association of the request or on a new one."
     )
+    script: tuple[dict[str, Any], ...] = Field(
+        default=(), description="It plays this script of PDUs to the first who connects, and behaves in no other way."
+    )
     destination: dict[str, Any] = Field(
         default_factory=dict, description="Laid over what the site profile says of it as a destination."
     )
@@ -98,9 +144,14 @@ class Given(Strict):
     """What is there before the story begins: settings, orders, studies and remote SCPs, by names of your choice."""
 
     site: dict[str, Any] = Field(default_factory=dict, description="Laid over the site profile of the run.")
+    people: dict[Name, PersonSpec] = Field(default_factory=dict)
     orders: dict[Name, OrderSpec] = Field(default_factory=dict)
     studies: dict[Name, StudySpec] = Field(default_factory=dict)
     modality: ModalitySpec = ModalitySpec()
+    modalities: dict[Name, ModalitySpec] = Field(
+        default_factory=dict, description="Others beside that one, for steps that say `by`."
+    )
+    peers: dict[Name, PeerSpec] = Field(default_factory=dict, description="Peers that play a script to the gateway.")
     remotes: dict[RemoteName, RemoteSpec] = Field(
         default_factory=dict, description="Every one is a destination; without any there is one, REMOTE1."
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import itertools
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -13,10 +15,42 @@ Key = Literal["another-hkid", "another-name", "another-birth-date", "another-sex
 
 
 class AssociateSpec(ModalitySpec):
-    """An association to open; what is not said is as in `given.modality`."""
+    """An association to open; what is not said is as with the modality that opens it."""
 
     name: Name
+    by: Name | None = Field(default=None, description="Which of `given.modalities`; without it `given.modality`.")
     hold: bool = Field(default=False, description="Keep it open until all steps are done; else echo, and release.")
+
+
+class Echo(Strict):
+    """A modality asks for Verification."""
+
+    by: Name | None = Field(default=None, description="Which of `given.modalities`; without it `given.modality`.")
+
+
+class Store(Strict):
+    """A modality sends one study, or several with their instances in turns, over one association or several."""
+
+    study: Name | None = None
+    studies: tuple[Name, ...] = Field(
+        default=(), description="Several studies, interleaved: one instance of each in turn."
+    )
+    by: Name | None = Field(default=None, description="Which of `given.modalities`; without it `given.modality`.")
+    associations: int = Field(default=1, ge=1, description="Over so many associations, each with its share.")
+    at_once: bool = Field(default=False, description="The associations are open at once; else one after the other.")
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Store:
+        if (self.study is None) == (not self.studies):
+            raise ValueError("give study, or studies for several that are interleaved")
+        if self.at_once and self.associations == 1:
+            raise ValueError("at_once is for several associations: give associations too")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The studies that are sent."""
+        return self.studies or ((self.study,) if self.study else ())
 
 
 class Wait(Strict):
@@ -44,6 +78,7 @@ class Commit(Strict):
     """The modality asks for storage commitment of a study (N-ACTION), by a request that may be wrong on purpose."""
 
     study: Name
+    by: Name | None = Field(default=None, description="Which of `given.modalities`; without it `given.modality`.")
     release: Literal["after-report", "at-once"] = Field(
         default="after-report", description="When the association of the request is released."
     )
@@ -120,9 +155,9 @@ class Change(Strict):
 class Step(Strict):
     """One thing to do; exactly one key."""
 
-    echo: Literal["gateway"] | None = Field(default=None, description="The modality asks for Verification.")
+    echo: Literal["gateway"] | Echo | None = Field(default=None, description="The modality asks for Verification.")
     send_order: Name | None = Field(default=None, description="The order placer sends this order by MLLP.")
-    store: Name | None = Field(default=None, description="The modality sends this study by C-STORE.")
+    store: Name | Store | None = Field(default=None, description="The modality sends this study by C-STORE.")
     wait: Wait | None = None
     forward: Forward | None = Field(default=None, description="By hand, as `simulate forward` does.")
     start_remote: RemoteName | None = Field(default=None, description="A remote SCP that was down listens from now on.")
@@ -144,6 +179,10 @@ class Step(Strict):
         default=None, description="The modality starts to listen for commitment reports."
     )
     reconcile: Reconcile | None = Field(default=None, description="The operator rules about an unmatched study.")
+    play: Name | None = Field(default=None, description="A peer plays its script, one of `given.peers`.")
+    together: tuple[Step | tuple[Step, ...], ...] | None = Field(
+        default=None, min_length=2, description="Steps done at the same time; a list among them is done in its order."
+    )
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Step:
@@ -175,6 +214,51 @@ class Step(Strict):
         return Ending() if given == "gateway" else given
 
     @property
-    def sends(self) -> str | None:
-        """The study that the modality sends in this step, if it does."""
-        return self.store or (self.ending.storing if self.ending else None)
+    def storing(self) -> Store | None:
+        """What the modality sends in this step, if it does so to its end."""
+        return Store(study=self.store) if isinstance(self.store, str) else self.store
+
+    @property
+    def sends(self) -> tuple[str, ...]:
+        """The studies that a modality sends in this step."""
+        if self.storing is not None:
+            return self.storing.names
+        return (self.ending.storing,) if self.ending and self.ending.storing else ()
+
+    @property
+    def by(self) -> str | None:
+        """Which of several modalities does this step; None for the one without a name, and for what none does."""
+        return getattr(self.echo or self.storing or self.associate or self.commit, "by", None)
+
+
+class PlacedStep(NamedTuple):
+    """A step that is done by itself: its place below `when` in the file, and its number among all of them (from 0)."""
+
+    number: int
+    path: tuple[int | str, ...]
+    step: Step
+
+    @property
+    def id(self) -> str:
+        """The place as checks and events name it: `2`, or `2.together.0.1`."""
+        return ".".join(str(part) for part in self.path)
+
+
+def turns(steps: tuple[Step, ...]) -> tuple[tuple[tuple[PlacedStep, ...], ...], ...]:
+    """Return what is done in turn: each time branches that are done at the same time, of steps in their order."""
+    numbers = itertools.count()
+    return tuple(
+        tuple(
+            tuple(PlacedStep(next(numbers), path, each) for path, each in branch) for branch in _branches(place, step)
+        )
+        for place, step in enumerate(steps)
+    )
+
+
+def _branches(place: int, step: Step) -> Iterator[list[tuple[tuple[int | str, ...], Step]]]:
+    if step.together is None:
+        yield [((place,), step)]
+        return
+    for number, branch in enumerate(step.together):
+        where = (place, "together", number)
+        yield [(where, branch)] if isinstance(branch, Step) else [((*where, i), each) for i, each in enumerate(branch)]

@@ -10,6 +10,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Status = Annotated[str, Field(pattern=r"^[0-9A-F]{4}$")]
 RemoteName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,15}$")]
 State = Literal["receiving", "unmatched", "matched", "forwarding", "forwarded", "rejected", "failed"]
+Part = Literal["sends", "receives", "orders", "commitment", "tls"]
+"""What a facility does: sends images, receives them, sends orders, asks for commitment, speaks DICOM TLS."""
 
 TransferSyntax = Literal[
     "ImplicitVRLittleEndian",

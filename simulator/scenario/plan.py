@@ -8,14 +8,16 @@ from functools import partial
 
 from simulator.events import CasePlanned, PixelsPlanned
 from simulator.rules import sop_classes
+from simulator.scenario import cast
 from simulator.scenario.messages import Asking, PlannedMessage, order_message, patient_data, patient_message
 from simulator.scenario.model import Case, Scenario
-from simulator.scenario.model_given import OrderSpec, SeriesSpec
+from simulator.scenario.model_given import OrderSpec, PersonSpec, SeriesSpec
 from simulator.scenario.model_steps import Commit
 from simulator.site import Site, overridden
-from simulator.synthesis import changes, character_sets, compression, orders, people, studies
+from simulator.synthesis import changes, character_sets, compression, orders, studies
 from simulator.synthesis.lies import LIES
 from simulator.synthesis.orders import Order
+from simulator.synthesis.people import Person
 from simulator.synthesis.studies import Study
 from simulator.synthesis.uids import uid
 from simulator.wire import data_set, hl7_messages, hl7_patients
@@ -62,8 +64,12 @@ class PlannedStudy:
         return len(self.made.instances)
 
     def __iter__(self) -> Iterator[Outgoing]:
-        for each in self.made.instances:
-            yield Outgoing(each.sop_class_uid, each.sop_instance_uid, each.transfer_syntax_uid, each.data_set)
+        return map(self.outgoing, range(len(self)))
+
+    def outgoing(self, place: int) -> Outgoing:
+        """Return the instance at `place` (from 0), as it is sent."""
+        made = self.made.instances[place]
+        return Outgoing(made.sop_class_uid, made.sop_instance_uid, made.transfer_syntax_uid, made.data_set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,8 @@ class PlannedCommitment:
 class Plan:
     """A case, ready to run. `id` is `scenario` or `scenario[case]`.
 
-    `messages` holds what is said of an order or its patient after the order itself, by the number of the step.
+    `messages` holds what is said of an order or its patient after the order itself, by the number of the step
+    (`PlacedStep.number`).
     """
 
     id: str
@@ -92,8 +99,8 @@ class Plan:
     messages: Mapping[int, PlannedMessage]
 
     def commitment(self, number: int) -> PlannedCommitment:
-        """Return what the step `number` (from 0) asks to hold safe."""
-        step = self.case.when[number].commit
+        """Return what the step `number` (`PlacedStep.number`) asks to hold safe."""
+        step = self.case.steps[number].step.commit
         assert step is not None
         return _commitment(self, number, step)
 
@@ -107,7 +114,8 @@ class Plan:
             orders={name: order.control_id for name, order in self.orders.items()},
             order_keys={name: order.key_digests for name, order in self.orders.items()},
             messages={
-                message.control_id: self.case.when[number].about or "" for number, message in self.messages.items()
+                message.control_id: self.case.steps[number].step.about or ""
+                for number, message in self.messages.items()
             },
         )
 
@@ -129,7 +137,7 @@ class Picture:
 
 def pictures(planned: Plan, side: int) -> tuple[Picture, ...]:
     """Return a picture for each study that the case sends and each SOP class in it, `side` pixels the longer side."""
-    sent = dict.fromkeys(step.sends for step in planned.case.when if step.sends)
+    sent = dict.fromkeys(study for placed in planned.case.steps for study in placed.step.sends)
     return tuple(picture for name in sent for picture in _pictures(name, planned.studies[name].made, side))
 
 
@@ -154,7 +162,8 @@ def plan(scenario: Scenario, case: Case, seed: int, site: Site) -> Plan:
     """Return everything that the case sends. The site is the run's, with the case's settings laid over it."""
     identity = case_id(scenario, case)
     here = overridden(site, case.given.site)
-    made = {name: _order(f"{seed}/{identity}/{name}", case, name, here) for name in case.given.orders}
+    people = {name: cast.person(f"{seed}/{identity}/{name}", spec) for name, spec in case.given.people.items()}
+    made = {name: _order(f"{seed}/{identity}/{name}", case, name, people, here) for name in case.given.orders}
     return Plan(
         id=identity,
         seed=seed,
@@ -170,7 +179,7 @@ def plan(scenario: Scenario, case: Case, seed: int, site: Site) -> Plan:
         },
         messages={
             number: _message(f"{seed}/{identity}", case, number, made, here)
-            for number, step in enumerate(case.when)
+            for number, _, step in case.steps
             if step.about is not None
         },
     )
@@ -187,7 +196,7 @@ def _commitment(plan: Plan, number: int, step: Commit) -> PlannedCommitment:
         named[place] = Reference(sop_class_uid, named[place].sop_instance_uid)
     seed = f"{plan.seed}/{plan.id}/{step.study}"
     named += [Reference(first, uid(f"{seed}/unknown", place)) for place in range(step.unknown)]
-    earlier = [place for place, other in enumerate(plan.case.when[:number]) if other.commit is not None]
+    earlier = [other.number for other in plan.case.steps[:number] if other.step.commit is not None]
     own = number if step.transaction == "new" or not earlier else earlier[-1]
     transaction_uid = uid(f"{seed}/transaction", own)
     if step.wrong in ("transaction-missing", "transaction-malformed"):
@@ -200,9 +209,10 @@ def _commitment(plan: Plan, number: int, step: Commit) -> PlannedCommitment:
     )
 
 
-def _order(seed: str, case: Case, name: str, site: Site) -> Order:
-    modality = case.given.orders[name].modality
-    return orders.order(seed, people.person(seed), modality=modality, rules=site.accession_rules())
+def _order(seed: str, case: Case, name: str, people: Mapping[str, Person], site: Site) -> Order:
+    spec = case.given.orders[name]
+    patient = people[spec.person] if spec.person is not None else cast.person(seed, PersonSpec())
+    return orders.order(seed, patient, modality=spec.modality, rules=site.accession_rules())
 
 
 def _asking(spec: OrderSpec, site: Site, number: int = 0) -> Asking:
@@ -212,7 +222,7 @@ def _asking(spec: OrderSpec, site: Site, number: int = 0) -> Asking:
 
 def _message(seed: str, case: Case, number: int, made: Mapping[str, Order], site: Site) -> PlannedMessage:
     """Return what a step says of an order or its patient; other keys are those that the order's study tells."""
-    step = case.when[number]
+    step = case.steps[number].step
     name = step.about or ""
     spec, order = case.given.orders[name], made[name]
     study = next((study for study, each in case.given.studies.items() if each.order == name), name)
@@ -232,6 +242,8 @@ def _message(seed: str, case: Case, number: int, made: Mapping[str, Order], site
 def _study(seed: str, case: Case, name: str, made: Mapping[str, Order]) -> PlannedStudy:
     spec = case.given.studies[name]
     order = made[spec.order]
+    if spec.study_instance_uid == "own":
+        order = replace(order, study_instance_uid=uid(seed, "study instance"))
     lies = [LIES[lie] for lie in case.mutate.get(name, ())]
     series = [_series(each) for each in spec.series]
     character_set = character_sets.by_name(spec.character_set)

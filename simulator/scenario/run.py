@@ -100,8 +100,10 @@ def run(scenarios: Sequence[Scenario], settings: Settings, listener: Listener | 
 
 
 def run_case(scenario: Scenario, case: Case, settings: Settings, listener: Listener) -> CaseOutcome:
-    """Run one case in a folder of its own, and judge it."""
+    """Run one case in a folder of its own, and judge it; one that is not about the site's facility is not run."""
     started = time.monotonic()
+    if lacking := [part for part in scenario.applies_to if part not in settings.site.facility.does]:
+        return _not_applicable(scenario, case, lacking, settings.site, listener)
     recorder = Recorder(case_id(scenario, case))
     recorder.watch(listener.seen)
     shown: tuple[Picture, ...] = ()
@@ -116,6 +118,18 @@ def run_case(scenario: Scenario, case: Case, settings: Settings, listener: Liste
     history = recorder.history()
     findings = check(case, history)
     outcome = CaseOutcome(history.case, case, history, findings, time.monotonic() - started, shown)
+    listener.ended(outcome)
+    return outcome
+
+
+def _not_applicable(
+    scenario: Scenario, case: Case, lacking: Sequence[str], site: Site, listener: Listener
+) -> CaseOutcome:
+    """Return the outcome of a case that is about another facility, with the reason."""
+    because = f"the facility of site {site.site} does not do this: {', '.join(lacking)}"
+    found = Finding("applies_to", "not-applicable", list(scenario.applies_to), list(site.facility.does), because)
+    identity = case_id(scenario, case)
+    outcome = CaseOutcome(identity, case, History(identity, ()), (found,), 0.0)
     listener.ended(outcome)
     return outcome
 

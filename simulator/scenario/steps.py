@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from simulator.events import Event, ForwardAsked, StoreAnswered, WaitEnded
 from simulator.scenario.history import Recorder
 from simulator.scenario.messages import PlannedMessage
-from simulator.scenario.model_steps import AssociateSpec, Commit, Ending, Forward, Reconcile, Step, Wait
+from simulator.scenario.model_steps import AssociateSpec, Commit, Ending, Forward, PlacedStep, Reconcile, Step, Wait
 from simulator.scenario.plan import Plan
+from simulator.scenario.sending import sendings
 from simulator.scenario.stage import OPERATOR, Stage
 from simulator.scenario.waiting import Waiting
 from simulator.wire.association import Association
@@ -29,29 +32,35 @@ class Steps:
     def do_all(self) -> None:
         """Do every step, and release the associations that were held open meanwhile."""
         try:
-            for number, step in enumerate(self._plan.case.when):
-                self._do(number, step)
+            for branches in self._plan.case.turns:
+                _at_once([partial(self._do_in_turn, branch) for branch in branches])
         finally:
             for association in self._held:
                 association.release()
 
-    def _do(self, number: int, step: Step) -> None:
+    def _do_in_turn(self, steps: Sequence[PlacedStep]) -> None:
+        for step in steps:
+            self._do(step)
+
+    def _do(self, placed: PlacedStep) -> None:
+        step = placed.step
         acts: dict[str, Callable[[Any], object]] = {
-            "echo": lambda _: self._stage.modality().echo(),
+            "echo": lambda _: self._stage.modality(step.by).echo(),
             "send_order": lambda order: self._send_message(self._plan.orders[order]),
-            "store": self._store,
+            "store": lambda _: self._store(step),
             "associate": self._associate,
-            "wait": self._wait,
-            "commit": lambda commit: self._commit(number, commit),
+            "wait": lambda wait: self._wait(placed.id, wait),
+            "commit": lambda commit: self._commit(placed.number, commit),
             "take_reports": lambda _: self._stage.reports.listen(),
-            "forward": self._forward,
+            "forward": lambda asked: self._forward(placed.id, asked),
             "start_remote": self._stage.start_remote,
             "restart": lambda _: self._end_and_start(step.ending, self._stage.stop_gateway),
             "kill": lambda _: self._end_and_start(step.ending, self._stage.kill_gateway),
-            "reconcile": self._reconcile,
+            "reconcile": lambda ruling: self._reconcile(placed.id, ruling),
+            "play": self._stage.play,
         }
         if step.about is not None:
-            self._send_message(self._plan.messages[number])
+            self._send_message(self._plan.messages[placed.number])
         else:
             acts[step.key](getattr(step, step.key))
 
@@ -59,26 +68,29 @@ class Steps:
         placer = self._stage.order_placer(self._patience)
         placer.send(planned.message, planned.accession_number, planned.control_id)
 
-    def _store(self, name: str, observe: Callable[[Event], None] | None = None) -> None:
-        study = self._plan.studies[name]
-        self._stage.modality(observe=observe).store(study, study.pairs, study.study_instance_uid)
+    def _store(self, step: Step) -> None:
+        assert step.storing is not None
+        parts = sendings(step.storing, self._plan.studies)
+        acts = [partial(self._stage.modality(step.by).send, part, part.pairs) for part in parts]
+        for turn in [acts] if step.storing.at_once else [[act] for act in acts]:
+            _at_once(turn)
 
     def _associate(self, asked: AssociateSpec) -> None:
-        modality = self._stage.modality(asked)
+        modality = self._stage.modality(asked.by, asked)
         if not asked.hold:
             modality.echo()
         elif association := modality.open():
             self._held.append(association)
 
-    def _wait(self, wait: Wait) -> None:
+    def _wait(self, step: str, wait: Wait) -> None:
         met = self._recorder.wait_until(lambda: self._waiting.has_come(wait), self._patience)
-        self._recorder.observe(WaitEnded(observer="runner", waited_for=wait.words, met=met))
+        self._recorder.observe(WaitEnded(observer="runner", waited_for=wait.words, met=met, step=step))
 
     def _commit(self, number: int, step: Commit) -> None:
         if step.listener == "up":
             self._stage.reports.listen()
         planned = self._plan.commitment(number)
-        self._stage.modality().commit(
+        self._stage.modality(step.by).commit(
             planned.request,
             planned.study_instance_uid,
             self._stage.reports,
@@ -88,7 +100,7 @@ class Steps:
             patience=self._patience if step.release == "after-report" else 0.0,
         )
 
-    def _forward(self, asked: Forward) -> None:
+    def _forward(self, step: str, asked: Forward) -> None:
         study = self._plan.studies[asked.study]
         series, instance = study.selected(asked.series, asked.instance)
         named = {"series_instance_uid": series, "sop_instance_uid": instance}
@@ -96,11 +108,11 @@ class Steps:
         asking = body | {"by": OPERATOR} | {k: v for k, v in named.items() if v}
         code, answer = self._stage.gateway_api().forward(asking)
         told = str(answer.get("error", ""))
-        self._recorder.observe(ForwardAsked(observer="runner", **body, **named, status_code=code, text=told))
+        self._recorder.observe(ForwardAsked(observer="runner", **body, **named, status_code=code, text=told, step=step))
 
-    def _reconcile(self, ruling: Reconcile) -> None:
+    def _reconcile(self, step: str, ruling: Reconcile) -> None:
         number = self._plan.orders[ruling.order].accession_number if ruling.order else ""
-        self._stage.operator().reconcile(self._plan.studies[ruling.study].study_instance_uid, number)
+        self._stage.operator(step).reconcile(self._plan.studies[ruling.study].study_instance_uid, number)
 
     def _end_and_start(self, how: Ending | None, end: Callable[[], None]) -> None:
         """End the gateway, in between or in the midst of an association, and start it on the same folder."""
@@ -121,4 +133,18 @@ class Steps:
             if answered == answers and isinstance(event, StoreAnswered):
                 end()
 
-        self._store(name, observe)
+        study = self._plan.studies[name]
+        self._stage.modality(observe=observe).store(study, study.pairs, study.study_instance_uid)
+
+
+def _at_once(acts: Sequence[Callable[[], object]]) -> None:
+    """Do all of them at the same time, and return when the last one is done. Raises what one of them raised."""
+    if len(acts) == 1:
+        acts[0]()
+        return
+    threads = ThreadPoolExecutor(len(acts))
+    try:
+        for done in [threads.submit(act) for act in acts]:
+            done.result()
+    finally:
+        threads.shutdown(wait=False)  # who interrupts a run does not wait for what they wait for

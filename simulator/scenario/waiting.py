@@ -16,6 +16,7 @@ from simulator.events import (
     Event,
     InstanceReceived,
     InstanceStored,
+    ScriptEnded,
     StudyChanged,
     StudyPurged,
 )
@@ -59,6 +60,7 @@ class Waiting:
                 tally.reports.get(self._uid(name), []).count("taken") >= commitment.expected_reports
                 for name, commitment in then.wire.commitments.items()
             )
+            and tally.played >= set(then.wire.peers)
             and all(
                 len(arrived) >= (arrival.instances or 0) and arrived.total() - len(arrived) >= (arrival.repeated or 0)
                 for arrival, arrived in self._arrivals()
@@ -116,6 +118,7 @@ class _Tally:
         self.broken: Counter[str] = Counter()
         self.reports: dict[str, list[str]] = {}
         self.purged: Counter[str] = Counter()
+        self.played: set[str] = set()  # peers whose script has ended
         self._studies: dict[str, str] = {}  # by the Transaction UID that the modality asked under
 
     def count(self, event: Event) -> None:
@@ -133,11 +136,17 @@ class _Tally:
             self.dispatches[event.destination, event.study_instance_uid] = event.state
         elif isinstance(event, AssociationRejected):
             self.rejected[event.field] += 1
+        elif isinstance(event, ScriptEnded):
+            self.played.add(event.observer)
         elif isinstance(event, ConnectionBroken):
             self.broken[event.problem] += 1
-        elif isinstance(event, CommitmentRequested | CommitmentReported) and event.observer == "gateway":
+        else:
+            self._count_commitment(event)
+
+    def _count_commitment(self, event: Event) -> None:
+        if isinstance(event, CommitmentRequested | CommitmentReported) and event.observer == "gateway":
             return  # the gateway as SCU: not the modality's request
-        elif isinstance(event, CommitmentRequested):
+        if isinstance(event, CommitmentRequested):
             self._studies[event.transaction_uid] = event.study_instance_uid
         elif isinstance(event, CommitmentReported | CommitmentDelivered | CommitmentUndelivered):
             study = self._studies.get(event.transaction_uid, "")

@@ -46,6 +46,7 @@ def scenario(
         explain="Correct the value where it was entered: at the modality's registration screen, or in the RIS.",
         level="must",
         tags=("identity",),
+        applies_to=(),
         verifies=("SCP-1", "SCP-2"),
         cases=tuple(cases),
         file=f"{name}.yaml",

@@ -14,9 +14,12 @@ from simulator.events import (
     CommitmentFailed,
     CommitmentReported,
     CommitmentRequested,
+    ConnectionEnded,
     DispatchChanged,
     EchoAnswered,
     Event,
+    FaultInjected,
+    FaultMissed,
     FileFound,
     ForwardAsked,
     GatewayKilled,
@@ -28,6 +31,8 @@ from simulator.events import (
     OrderFailed,
     OrderUnanswered,
     PixelsPlanned,
+    RelayBlind,
+    ScriptEnded,
     StoreAnswered,
     StoreFailed,
     StudyChanged,
@@ -123,12 +128,68 @@ def test_what_nobody_could_see_is_inconclusive_and_never_passed() -> None:
 
 def test_a_wait_in_vain_fails() -> None:
     wait: list[dict[str, Any]] = [{"store": "study"}, {"wait": {"study": "study", "state": "unmatched"}}]
-    waited = WaitEnded(observer="runner", waited_for="study study unmatched", met=False)
+    waited = WaitEnded(observer="runner", waited_for="study study unmatched", met=False, step="1")
     assert judged(STATE, STARTED, waited, when=wait)["when.1.wait"].verdict == "fail"
-    met = WaitEnded(observer="runner", waited_for="study study unmatched", met=True)
+    met = WaitEnded(observer="runner", waited_for="study study unmatched", met=True, step="1")
     assert judged(STATE, STARTED, met, when=wait)["when.1.wait"].verdict == "pass"
-    other = WaitEnded(observer="runner", waited_for="study study matched", met=True)
+    other = WaitEnded(observer="runner", waited_for="study study matched", met=True, step="1")
     assert judged(STATE, STARTED, other, when=wait)["when.1.wait"].verdict == "fail"
+
+
+def test_waits_that_are_done_together_are_told_apart() -> None:
+    waits = [{"wait": {"study": "study", "state": state}} for state in ("matched", "forwarded")]
+    when: list[dict[str, Any]] = [{"store": "study"}, {"together": [waits[0], [{"echo": "gateway"}, waits[1]]]}]
+    events = [
+        WaitEnded(observer="runner", waited_for="study study forwarded", met=False, step="1.together.1.1"),
+        WaitEnded(observer="runner", waited_for="study study matched", met=True, step="1.together.0"),
+    ]
+    findings = judged(STATE, STARTED, *events, when=when)
+    assert findings["when.1.together.0.wait"].verdict == "pass"
+    assert findings["when.1.together.1.1.wait"].verdict == "fail"
+
+
+def test_a_fault_that_was_never_injected_leaves_the_case_inconclusive() -> None:
+    fault = {"on": "modality->gateway", "at": "C-STORE-RQ#2", "do": "abort"}
+    content = {
+        "given": {"studies": {"study": {}}, "orders": {"order": {}}},
+        "when": [{"store": "study"}],
+        "then": STATE,
+    }
+    story = Case.model_validate({**content, "fault": fault})
+    said = {"observer": "modality->gateway", "fault_at": "C-STORE-RQ#2", "do": "abort"}
+    done = FaultInjected(**said, done="A-ABORT to both", connection=1, direction="requestor->acceptor", offset=200)
+    missed = FaultMissed(**said, seen=1)
+    blind = RelayBlind(observer="modality->gateway", connection=1, direction="requestor->acceptor", why="it is TLS")
+
+    def found(*events: Event) -> Finding:
+        return next(f for f in check(story, History("story", (PLANNED, *events))) if f.check == "fault")
+
+    assert found(done).verdict == "pass"
+    assert found(missed).verdict == "inconclusive"
+    assert "it is TLS" in found(blind, missed).because
+    elsewhere = dataclasses.replace(done, observer="gateway->remote1")
+    assert found(elsewhere).verdict == "inconclusive"
+
+
+def test_a_peer_answers_for_its_script() -> None:
+    content = {
+        "given": {"peers": {"odd": {"script": [{"close": "fin"}]}}},
+        "when": [{"play": "odd"}],
+        "then": {"wire": {"peers": {"odd": {"script": "complete", "ended": "fin"}}}},
+    }
+    story = Case.model_validate(content)
+    played = ScriptEnded(observer="odd", done=1, steps=1)
+    ended = ConnectionEnded(observer="odd", how="fin", by="script")
+
+    def verdicts(*events: Event) -> list[tuple[str, object]]:
+        return [(f.verdict, f.observed) for f in check(story, History("story", (PLANNED, *events)))]
+
+    assert verdicts(played, ended) == [("pass", "complete"), ("pass", "fin")]
+    astray = dataclasses.replace(played, done=0, problem="step 1: expected A-ABORT, got nothing")
+    reset = dataclasses.replace(ended, how="rst", by="peer")
+    assert verdicts(astray, reset) == [("fail", "step 1: expected A-ABORT, got nothing"), ("fail", "rst")]
+    assert verdicts() == [("fail", None), ("fail", None)]
+    assert verdicts(dataclasses.replace(played, observer="another")) == [("fail", None), ("fail", None)]
 
 
 def test_statuses_are_counted_and_comments_told() -> None:
@@ -400,6 +461,7 @@ def test_forwarding_by_hand_is_answered_as_expected(code: int, wanted: str, verd
         destination="REMOTE1",
         status_code=code,
         text="it is unmatched",
+        step="1",
     )
     then = {"gateway": {"studies": {"study": {"state": "matched"}}}}
     found = judged(then, STARTED, asked, when=when)["when.1.forward"]

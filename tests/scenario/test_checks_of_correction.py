@@ -29,7 +29,9 @@ PLANNED = CasePlanned(
 
 def judged(then: dict[str, Any], *events: Any, told: bool = True) -> Finding:
     given: dict[str, Any] = {"orders": {"order": {}, "other": {}}, "studies": {"study": {}}}
-    case = Case.model_validate({"given": given, "when": [{"store": "study"}], "then": then})
+    case = Case.model_validate(
+        {"given": given, "when": [{"reconcile": {"study": "study", "order": "order"}}], "then": then}
+    )
     started = (STARTED,) if told else ()
     (finding,) = check(case, History("story", (PLANNED, *started, *events)))
     return finding
@@ -137,7 +139,7 @@ def test_a_chain_is_whole_or_not(events: list[ActFound], observed: str) -> None:
 
 def answer(code: str, words: str = "") -> ReconcileAnswered:
     return ReconcileAnswered(
-        observer="operator", study_instance_uid="1.2", accession_number="A", answer=code, words=words
+        observer="operator", study_instance_uid="1.2", accession_number="A", answer=code, words=words, step="0"
     )
 
 
