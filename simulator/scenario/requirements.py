@@ -1,4 +1,7 @@
-"""The register of requirements (`fixtures/requirements.csv`): what the slides and the standard ask."""
+"""The register of requirements (`fixtures/requirements.csv`): what the slides and the standard ask.
+
+docs/requirements.md says what the families of ids are, and where each sentence of the slides went.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from simulator.scenario import load, requirements
 from tests.processes import ROOT
 
 REGISTER = requirements.register()
+PAGE = (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
 NO_SCENARIO_YET = "no scenario yet"
 
 # Rows whose scenario is still to be written. What is verified leaves it; when the catalogue is complete it is empty.
@@ -133,3 +134,17 @@ def test_the_ids_of_a_family_stand_together_and_are_counted_without_a_gap() -> N
     assert {name: numbers for name, numbers in families.items() if numbers != [*range(1, len(numbers) + 1)]} == {}
     order = [identifier.rsplit("-", 1)[0] for identifier in REGISTER]
     assert order == sorted(order, key=list(families).index)
+
+
+def test_the_page_has_every_family_and_no_id_that_is_none() -> None:
+    families = list(dict.fromkeys(identifier.rsplit("-", 1)[0] for identifier in REGISTER))
+    assert re.findall(r"^\| `([A-Z0-9]+)` \|", PAGE, re.MULTILINE) == families
+    assert set(re.findall(rf"\b(?:{'|'.join(families)})-[0-9]+", PAGE)) <= set(REGISTER)
+
+
+def test_every_requirement_of_a_slide_is_on_the_page_where_its_slide_is() -> None:
+    slides = PAGE.split("## Slide by slide")[1]
+    named = set(re.findall(r"[A-Z0-9]+-[0-9]+", slides))
+    for family, first, last in re.findall(r"\b([A-Z0-9]+)-([0-9]+) to \1-([0-9]+)", slides):
+        named |= {f"{family}-{number}" for number in range(int(first), int(last) + 1)}
+    assert [row.id for row in REGISTER.values() if row.source.startswith("slide") and row.id not in named] == []
