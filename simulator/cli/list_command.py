@@ -1,4 +1,4 @@
-"""`simulate list`: which scenarios there are."""
+"""`simulate list`: which scenarios there are, which lies they can tell, and which requirements they verify."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli import terminal
+from simulator.errors import UsageError
 
 
 def command(
@@ -14,10 +15,22 @@ def command(
     lies: Annotated[
         bool, typer.Option("--lies", metavar="", help="List what a study can lie about, for `mutate`.")
     ] = False,
+    requirements: Annotated[
+        bool,
+        typer.Option(
+            "--requirements", metavar="", help="List what is asked, and which scenarios verify it or why none does."
+        ),
+    ] = False,
 ) -> None:
-    """List the scenarios, or the lies that they can tell."""
+    """List the scenarios, the lies that they can tell, or the requirements that they verify."""
+    if lies and requirements:
+        raise UsageError("--lies and --requirements are two lists", "ask for one of them")
     if lies:
         print_lies(as_json=as_json)
+    elif requirements:
+        from simulator.cli.requirement_list import print_requirements
+
+        print_requirements(as_json=as_json)
     else:
         _scenarios(as_json)
 

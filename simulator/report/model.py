@@ -56,8 +56,9 @@ class RequirementResult(_Shape):
     """A requirement that the scenario verifies."""
 
     id: str
-    source: str
+    source: str = Field(description="The slide by its title, or the standard by part and section.")
     text: str
+    level: str = Field(description="How binding it is: `must`, `recommended` or `future`.")
 
 
 class ScenarioResult(_Shape):
@@ -123,18 +124,21 @@ def result(
 
 def _scenario(outcome: ScenarioOutcome) -> ScenarioResult:
     scenario: Scenario = outcome.scenario
-    register = requirements.register()
-    rows = (register[requirement] for requirement in scenario.verifies)
     return ScenarioResult(
         scenario=scenario.name,
         title=scenario.title,
         explain=scenario.explain,
         level=scenario.level,
         tags=scenario.tags,
-        verifies=tuple(RequirementResult(id=row.id, source=row.source, text=row.text) for row in rows),
+        verifies=tuple(_requirement(identifier) for identifier in scenario.verifies),
         verdict=outcome.verdict,
         cases=tuple(_case(case) for case in outcome.cases),
     )
+
+
+def _requirement(identifier: str) -> RequirementResult:
+    row = requirements.register()[identifier]
+    return RequirementResult(id=row.id, source=row.source, text=row.text, level=row.level)
 
 
 def _case(outcome: CaseOutcome) -> CaseResult:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from ruamel.yaml import YAML
 
+from simulator.cli import terminal
+from simulator.cli.requirement_list import print_requirements
 from tests.cli import stories
 from tests.cli.schemas import schema
 from tests.processes import ROOT, simulate
@@ -61,6 +65,58 @@ def test_lies(tmp_path: Path) -> None:
     names = {lie["name"] for lie in listed}
     assert {lie for lie in told if not lie.startswith("$")} <= names
     assert {"another-hkid", "another-name", "another-birth-date", "another-sex", "unknown-accession"} <= names
+
+
+def register() -> list[dict[str, str]]:
+    with (ROOT / "fixtures" / "requirements.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_requirements_as_json(tmp_path: Path) -> None:
+    done = simulate("list", "--requirements", "--json", folder=tmp_path)
+    assert done.returncode == 0
+    listed = json.loads(done.stdout)
+    for entry, row in zip(listed, register(), strict=True):
+        assert {key: entry[key] for key in ("id", "level", "text", "source", "why_not_tested")} == {
+            key: row[key] for key in ("id", "level", "text", "source", "why_not_tested")
+        }
+        assert entry["scenarios"] == row["tested_by"].split()
+
+
+def test_requirements_on_a_line_each_and_how_many_are_verified(tmp_path: Path) -> None:
+    lines = simulate("list", "--requirements", folder=tmp_path).stdout.splitlines()
+    written = register()
+    verified = sum(bool(row["tested_by"]) for row in written)
+    reasoned = f"{verified} verified, {len(written) - verified} not tested with reason"
+    assert lines[-1] == f"{len(written)} requirements, {reasoned}"
+    for line, row in zip(lines[1:-1], written, strict=True):
+        assert line.split()[:2] == [row["id"], row["level"]]
+        assert row["text"] in line
+        assert line.rstrip().endswith(row["tested_by"] or f"not tested: {row['why_not_tested']}")
+
+
+@pytest.mark.parametrize("width", [80, 50])
+def test_in_a_narrow_terminal_requirements_are_wrapped_between_words(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(terminal, "out", Console(force_terminal=True, width=width, color_system=None, highlight=False))
+    print_requirements(as_json=False)
+    printed = capsys.readouterr().out
+    assert max(len(line.rstrip()) for line in printed.splitlines()) <= width
+    words = printed.split()
+    for row in register():
+        for word in f"{row['text']} {row['tested_by']}".split():
+            assert word in words, "a word was cut"
+
+
+def test_with_scenarios_of_ones_own_the_requirements_are_verified_by_those(tmp_path: Path) -> None:
+    stories.write(tmp_path)
+    lines = simulate("list", "--requirements", folder=tmp_path).stdout.splitlines()
+    mine = {line.split()[0] for line in lines if line.rstrip().endswith(" mine")}
+    assert mine == set(plain(tmp_path / "scenarios" / "mine.yaml")["verifies"])
+    assert lines[-1].startswith(f"{len(register())} requirements, {len(mine)} verified, ")
+    assert lines[-1].endswith(" by no scenario of this folder")
 
 
 def rows(story: Any) -> list[Any]:

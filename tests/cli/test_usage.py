@@ -36,6 +36,7 @@ SITE_MISTAKES = [
         (("--scenario",), "requires an argument"),
         (("--scenario", "echo", "--seed", "-1"), "--seed"),
         (("--scenario", "echo", "--site", "nonesuch.yaml"), "nonesuch.yaml: cannot be read"),
+        (("list", "--lies", "--requirements"), "--lies and --requirements are two lists"),
         (("simulat",), "No such command"),
         (("--nonesuch",), "No such option"),
         (("--json", "--seed", "7", "list"), "--seed, --json before `list` is for a run"),

@@ -337,13 +337,8 @@ def test_a_folder_of_scenarios_where_the_command_is_run_wins(tmp_path: Path, mon
     assert [scenario.name for scenario in load.everything()] == ["story"]
 
 
-def test_the_whole_catalogue_loads_and_verifies_known_requirements() -> None:
-    verified = {requirement for scenario in load.everything() for requirement in scenario.verifies}
-    register = requirements.register()
-    assert verified <= set(register)
-    unexplained = [r.id for r in register.values() if r.id not in verified and not r.why_not_tested]
-    assert unexplained == []
-    assert [r.id for r in register.values() if r.id in verified and r.why_not_tested] == []
+def test_the_whole_catalogue_loads() -> None:
+    assert [scenario.name for scenario in load.everything()] == list(load.files())
 
 
 @pytest.mark.parametrize("name", ["fixtures", "scenarios"])
