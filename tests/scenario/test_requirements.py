@@ -36,7 +36,6 @@ OPEN_GAPS = frozenset(
         "ACC-1",
         "ACC-11",
         "ACC-12",
-        "MAT-7",
         "MAT-9",
         "ASC-1",
         "ASC-4",
