@@ -432,6 +432,34 @@ class CasePlanned(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RoleBound(Event):
+    """A real system plays this role (`gateway`, `modality`, or a remote SCP's name): nobody sees into it.
+
+    `reaches`, of a gateway: the simulated remote SCPs that stand where the site profile says it forwards to.
+    """
+
+    role: str
+    ae_title: str
+    peer: str
+    reaches: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NotCarriedOut(Event):
+    """The runner did not begin a case, since a real system cannot be made to do what it asks for."""
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRecognised(Event):
+    """A real modality sent a study under the accession number of a study of the story, for which it stands."""
+
+    study: str
+    study_instance_uid: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStarted(Event):
     """The gateway process answered that all its ports listen."""
 
@@ -651,6 +679,9 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         HealthChanged,
         InstanceReceived,
         CasePlanned,
+        RoleBound,
+        NotCarriedOut,
+        StudyRecognised,
         GatewayStarted,
         GatewayStopped,
         GatewayKilled,

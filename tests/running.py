@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from simulator.scenario import load
+from simulator.scenario.binding import Bindings
 from simulator.scenario.gateway_process import COMMAND
 from simulator.scenario.history import History, Writer
 from simulator.scenario.model import Case, Scenario
@@ -35,9 +37,13 @@ def run(
     command: Sequence[str] = COMMAND,
     patience: float = 20.0,
     site: Site | None = None,
+    bound: Bindings = MappingProxyType({}),
+    asked: Callable[[str], None] = lambda _: None,
 ) -> CaseOutcome:
-    settings = Settings(seed=SEED, site=site or Site(), folder=folder, gateway_command=command, patience=patience)
-    return run_case(scenario, case, settings, Listener())
+    settings = Settings(
+        seed=SEED, site=site or Site(), folder=folder, gateway_command=command, patience=patience, bound=bound
+    )
+    return run_case(scenario, case, settings, Listener(asked=asked))
 
 
 def failures(outcome: CaseOutcome) -> dict[str, tuple[object, object]]:

@@ -17,6 +17,7 @@ from simulator.errors import HarnessError, StartError, UsageError
 if TYPE_CHECKING:
     from simulator.report.html import Tile
     from simulator.report.screen import Screen
+    from simulator.scenario.binding import Bindings
     from simulator.scenario.model import Scenario
     from simulator.scenario.run import ScenarioOutcome, Settings
 
@@ -40,6 +41,18 @@ def run(
     reports: Annotated[
         Path, typer.Option("--reports", metavar="DIR", help="Where the run's folder is written.")
     ] = Path("reports"),
+    bind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bind",
+            metavar="ROLE=AET@HOST:PORT",
+            help="A real system plays this role: gateway, modality, remote. What nobody can see then is inconclusive.",
+        ),
+    ] = None,
+    owned: Annotated[
+        bool,
+        typer.Option("--i-own-this-endpoint", metavar="", help="The bound systems beyond this machine may be tested."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Print result.json instead of the screen.")
     ] = False,
@@ -57,7 +70,10 @@ def run(
     scenarios = _selected(scenario or [], tag or [], everything)
     name = _name(scenario or [], tag or [], everything)
     chosen_seed = secrets.randbits(32) if seed is None else seed
-    raise typer.Exit(_perform(scenarios, name, chosen_seed, site, reports, as_json))
+    from simulator.scenario.binding import bindings
+
+    bound = bindings(bind or [], scenarios, owned=owned)
+    raise typer.Exit(_perform(scenarios, name, chosen_seed, site, reports, as_json, bound))
 
 
 def _refuse_options(context: typer.Context) -> None:
@@ -90,7 +106,13 @@ def _name(names: list[str], tags: list[str], everything: bool) -> str:
 
 
 def _perform(
-    scenarios: list[Scenario], name: str, seed: int, site_file: Path | None, reports: Path, as_json: bool
+    scenarios: list[Scenario],
+    name: str,
+    seed: int,
+    site_file: Path | None,
+    reports: Path,
+    as_json: bool,
+    bound: Bindings,
 ) -> int:
     """Run, judge and report; return the exit code."""
     from simulator import site as profile
@@ -100,7 +122,7 @@ def _perform(
         site = site.model_copy(update={"site": site_file.stem})  # a report must not take it for the default one
     from simulator.events import now
     from simulator.report import files, model, screen
-    from simulator.scenario.run import Settings
+    from simulator.scenario.run import PATIENCE, PATIENCE_WITH_PEOPLE, Settings
 
     started, clock = now(), time.monotonic()
     try:
@@ -110,7 +132,8 @@ def _perform(
             f"reports cannot be written to {reports}: {error.strerror}", "choose a --reports DIR"
         ) from error
     _log_to(folder / "runner.log")
-    settings = Settings(seed=seed, site=site, folder=folder / "cases")
+    patience = PATIENCE_WITH_PEOPLE if bound else PATIENCE
+    settings = Settings(seed=seed, site=site, folder=folder / "cases", bound=bound, patience=patience)
     with screen.Screen(terminal.err if as_json else terminal.out) as face:
         face.start(name, seed, sum(len(scenario.cases) for scenario in scenarios))
         try:
@@ -154,4 +177,4 @@ def _run(
             writer.append(outcome.history)
             face.ended(outcome)
 
-        return run(scenarios, settings, Listener(face.begun, face.seen, ended))
+        return run(scenarios, settings, Listener(face.begun, face.seen, ended, face.asked))

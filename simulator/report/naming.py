@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.events import CasePlanned, CommitmentDelivered, CommitmentReported, DispatchChanged, ForwardAsked
+from simulator.events import (
+    CasePlanned,
+    CommitmentDelivered,
+    CommitmentReported,
+    DispatchChanged,
+    ForwardAsked,
+    StudyRecognised,
+)
 from simulator.scenario.findings import called
 from simulator.scenario.history import History
 
@@ -26,6 +33,8 @@ class Names:
                 names.studies.setdefault(uid, called("study", name))
             names.orders.update({control_id: called("order", name) for name, control_id in plan.orders.items()})
             names.orders.update({i: f"message {i} about {called('order', n)}" for i, n in plan.messages.items()})
+        for recognised in history.of(StudyRecognised):
+            names.studies.setdefault(recognised.study_instance_uid, called("study", recognised.study))
         return names
 
     def study(self, uid: str) -> str:

@@ -14,10 +14,14 @@ from simulator.events import (
     GatewayStarted,
     GatewayStopped,
     HarnessFailed,
+    NotCarriedOut,
     PixelsPlanned,
+    RoleBound,
+    StudyRecognised,
     WaitEnded,
 )
 from simulator.report.naming import Names, instances
+from simulator.scenario.findings import called
 
 
 @singledispatch
@@ -34,6 +38,22 @@ def _(event: CasePlanned, names: Names) -> str:
         for name, uid in event.studies.items()
     ]
     return "; ".join([f"planned from seed {event.seed}", *orders, *studies])
+
+
+@told.register
+def _(event: RoleBound, names: Names) -> str:
+    role = event.role if event.role in ("gateway", "modality") else f"remote SCP {event.role}"
+    return f"the {role} is a real system: {event.ae_title} at {event.peer}"
+
+
+@told.register
+def _(event: NotCarriedOut, names: Names) -> str:
+    return f"the case is not carried out: {event.reason}"
+
+
+@told.register
+def _(event: StudyRecognised, names: Names) -> str:
+    return f"{called('study', event.study)} came from the real modality as study {event.study_instance_uid}"
 
 
 @told.register

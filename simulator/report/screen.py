@@ -6,7 +6,7 @@ there are only the plain lines, never broken where they would be hard to search.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -70,6 +70,10 @@ class Screen:
             self._progress.add_task("")
             self._progress.start()
 
+    def asked(self, what: str) -> None:
+        """Print what a person is to do at a real system."""
+        self._print_prose(Text(what, "bold yellow"))
+
     def seen(self, event: Event) -> None:
         """Take in an event: it is counted here, in the thread that saw it, and drawn in another."""
         self._tally.count(event)
@@ -84,8 +88,14 @@ class Screen:
         identity = (case_outcome.id, "" if verdict == "pass" else "bold")
         self._print(Text.assemble(self._badge(verdict), (numbers, "dim"), identity))
         for finding in findings:
-            if finding.verdict in words.UNPROVEN:
+            if finding.verdict in ("fail", "error"):
                 self._print_finding(finding)
+        unseen: dict[str, list[str]] = {}
+        for finding in findings:
+            if finding.verdict == "inconclusive":
+                unseen.setdefault(finding.because, []).append(finding.check)
+        for because, checks in unseen.items():
+            self._print_unseen(checks, because)
 
     def end(self, result: Result, folder: Path | None) -> None:
         """Print the verdict in words, whose screen to edit for what failed, and where the report is."""
@@ -110,13 +120,19 @@ class Screen:
         """Tell whether a line can be drawn and taken away: FORCE_COLOR makes a log of CI a terminal to the console."""
         return self._console.is_interactive and self._console.file.isatty() and not self._ascii
 
+    def _print_unseen(self, checks: Sequence[str], because: str) -> None:
+        """Print the checks that nobody could see, for one reason; there is nothing else to say of each."""
+        for check in checks:
+            self._print(Text.assemble("    ", (check, _STYLES["inconclusive"])))
+        self._print_fields((("Because", because),))
+
     def _print_finding(self, finding: Finding | CheckResult) -> None:
         self._print(Text.assemble("    ", (finding.check, _STYLES[finding.verdict])))
-        for label, text in (
-            ("Expected", words.value(finding.expected)),
-            ("Observed", words.value(finding.observed)),
-            ("Because", finding.because),
-        ):
+        expected, observed = words.value(finding.expected), words.value(finding.observed)
+        self._print_fields((("Expected", expected), ("Observed", observed), ("Because", finding.because)))
+
+    def _print_fields(self, fields: Iterable[tuple[str, str]]) -> None:
+        for label, text in fields:
             head = Text(f"      {label:<{_LABEL_WIDTH}}", "dim")
             for line in self._wrapped(Text(words.printable(text)), len(head)):
                 self._print(Text.assemble(head, line))

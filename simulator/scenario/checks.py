@@ -14,6 +14,7 @@ from simulator.events import (
     FaultInjected,
     ForwardAsked,
     HarnessFailed,
+    NotCarriedOut,
     ReconcileAnswered,
     RelayBlind,
     WaitEnded,
@@ -30,6 +31,9 @@ def check(case: Case, history: History) -> tuple[Finding, ...]:
     failures = history.of(HarnessFailed)
     if failures:
         return (Finding("harness", "error", "the case runs to its end", failures[0].problem, failures[0].problem),)
+    if obstacles := history.of(NotCarriedOut):
+        why = "; ".join(event.reason for event in obstacles)
+        return (Finding("bind", "inconclusive", "the case is carried out", None, why),)
     planned = history.of(CasePlanned)
     if not planned:
         return (Finding("harness", "error", "a plan", None, "the history does not begin with the plan of the case"),)
@@ -58,7 +62,7 @@ def _waits(case: Case, evidence: Evidence) -> Iterator[Finding]:
         outcome = ended.get(placed.id)
         met = outcome is not None and outcome.met and outcome.waited_for == wanted
         because = f"the gateway said so: {wanted}" if met else f"the story waited in vain: {wanted}"
-        yield finding(f"when.{placed.id}.wait", wanted, wanted if met else None, because, evidence.gateway_tells)
+        yield finding(f"when.{placed.id}.wait", wanted, wanted if met else None, because, evidence.gateway_unseen)
 
 
 def _forwards(case: Case, evidence: Evidence) -> Iterator[Finding]:
@@ -71,7 +75,7 @@ def _forwards(case: Case, evidence: Evidence) -> Iterator[Finding]:
         because = "the gateway was not asked" if answer is None else f"the gateway answered {answer.status_code}"
         because += f": {answer.text}" if answer is not None and answer.text else ""
         wanted = placed.step.forward.answer
-        yield finding(f"when.{placed.id}.forward", wanted, observed, because, evidence.gateway_tells)
+        yield finding(f"when.{placed.id}.forward", wanted, observed, because, evidence.gateway_unseen)
 
 
 def _faults(case: Case, evidence: Evidence) -> Iterator[Finding]:
@@ -94,4 +98,4 @@ def _operator(case: Case, expected: tuple[str, ...], evidence: Evidence) -> Find
     told = [f"{answer.answer} ({answer.words})" if answer.words else answer.answer for answer in answers]
     because = f"the gateway answered the operator: {'; '.join(told) or 'never'}"
     observed = [answer.answer for answer in answers]
-    return finding("operator.answers", list(expected), observed, because, evidence.gateway_tells)
+    return finding("operator.answers", list(expected), observed, because, evidence.gateway_unseen)

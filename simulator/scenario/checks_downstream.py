@@ -19,7 +19,21 @@ _Sent = dict[str, StoreAnswered]
 def findings(expected: DownstreamExpectation, evidence: Evidence) -> Iterator[Finding]:
     """Yield a finding for every check under `then.downstream`."""
     for remote, name, arrival in expected.arrivals():
-        yield from _arrival(remote, name, arrival, evidence)
+        for found in _arrival(remote, name, arrival, evidence):
+            unseen = evidence.arrivals_unseen(remote) or _unknown(found, evidence)
+            yield finding(found.check, found.expected, found.observed, found.because, unseen)
+
+
+# What is compared with what the modality sent.
+_AS_SENT = ("pixel_data", "pixel_values", "keys", "original_attributes")
+
+
+def _unknown(found: Finding, evidence: Evidence) -> str:
+    """Return why nothing is known of what this check compares with, or of what has not arrived; empty if it is."""
+    key = found.check.rpartition(".")[2]
+    if key in _AS_SENT or (key, found.expected) == ("transfer_syntax", "identical"):
+        return evidence.sending_unseen
+    return evidence.absence_unseen if found.expected == 0 and found.observed == 0 else ""
 
 
 def _arrival(remote: str, name: str, expected: ArrivalExpectation, evidence: Evidence) -> Iterator[Finding]:

@@ -70,21 +70,22 @@ def _study(name: str, expected: StudyExpectation, evidence: Evidence) -> Iterato
         elif key in ("state", "reasons") and last is not None:
             why = f": {', '.join(last.reasons)}" if last.reasons else ""
             because = f"{called('study', name)} is {last.state}{why}"
-        yield finding(f"gateway.studies.{name}.{key}", value, observed, because, evidence.gateway_tells)
+        unseen = evidence.sending_unseen if key in ("held", "originals") else ""
+        yield finding(f"gateway.studies.{name}.{key}", value, observed, because, evidence.gateway_unseen or unseen)
     for remote, there in expected.destinations.items():
         yield from _destination(name, remote, there, evidence)
 
 
 def _destination(name: str, remote: str, expected: DestinationExpectation, evidence: Evidence) -> Iterator[Finding]:
     told = evidence.about(DispatchChanged, name)
-    last = next((e for e in reversed(told) if e.destination == remote.upper()), None)
+    last = next((e for e in reversed(told) if e.destination == evidence.ae_title(remote)), None)
     for key, value in expected.model_dump(mode="json", exclude_none=True).items():
         observed = getattr(last, key) if last is not None else None
         because = f"of {called('study', name)} at {remote} the gateway says: {key} {words(observed)}"
         if key == "problem" and value and observed and value in observed:
             observed = value  # words of it were expected, and they are there
         check = f"gateway.studies.{name}.destinations.{remote}.{key}"
-        yield finding(check, value, observed, because, evidence.gateway_tells)
+        yield finding(check, value, observed, because, evidence.gateway_unseen)
 
 
 def _refusals(expected: GatewayExpectation, evidence: Evidence) -> Iterator[Finding]:
@@ -98,7 +99,7 @@ def _refusals(expected: GatewayExpectation, evidence: Evidence) -> Iterator[Find
     for key, (wanted, observed, meanings) in told.items():
         if wanted is not None:
             because = "; ".join(dict.fromkeys(meanings)) or f"the gateway says of none that it was {key}"
-            yield finding(f"gateway.{key}", wanted, dict(sorted(observed.items())), because, evidence.gateway_tells)
+            yield finding(f"gateway.{key}", wanted, dict(sorted(observed.items())), because, evidence.gateway_unseen)
 
 
 def _held(name: str, evidence: Evidence) -> int:
@@ -123,4 +124,4 @@ def _audit(expected: str, evidence: Evidence) -> Finding:
     observed = "no entry" if not entries else "broken" if broken else "intact"
     because = f"the audit log in the gateway's folder has {len(entries)} entries"
     because += f"; entry {broken[0]} does not follow upon the one before it" if broken else ""
-    return finding("gateway.audit", expected, observed, because, evidence.gateway_tells)
+    return finding("gateway.audit", expected, observed, because, evidence.gateway_unseen)

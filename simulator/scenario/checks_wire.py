@@ -97,7 +97,8 @@ def _answers(name: str, expected: AnswersExpectation, evidence: Evidence) -> Ite
     comments = _comments(answers)
     because += f" ({'; '.join(comments)})" if comments else ""
     because += f"; {len(lost)} instances got no answer: {lost[0].problem}" if lost else ""
-    yield finding(f"wire.studies.{name}.answers", expected.answers, observed, evidence.without_association(because))
+    because = evidence.without_association(because)
+    yield finding(f"wire.studies.{name}.answers", expected.answers, observed, because, evidence.sending_unseen)
 
 
 def _association(name: str, expected: AssociationExpectation, evidence: Evidence) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ from simulator.events import (
     CommitmentReported,
     CommitmentRequested,
     GatewayStarted,
+    RoleBound,
     StoreAnswered,
+    StudyRecognised,
 )
 from simulator.scenario.history import History, Seen
 
@@ -25,17 +28,40 @@ class Evidence:
     plan: CasePlanned
 
     @property
-    def gateway_tells(self) -> bool:
-        """Whether the gateway tells what it does; a real one has no such API."""
-        return bool(self.of(GatewayStarted))
+    def gateway_unseen(self) -> str:
+        """Why nobody sees into the gateway; empty where it tells what it does. A real one has no such API."""
+        return "" if self.of(GatewayStarted) else "the gateway is a real system without the simulator's HTTP API"
+
+    @property
+    def sending_unseen(self) -> str:
+        """Why nobody knows what the modality sent, and how it was answered; empty where it is simulated."""
+        return "the modality is a real system" if "modality" in self._bound else ""
+
+    def arrivals_unseen(self, remote: str) -> str:
+        """Return why nobody sees what arrives at a remote SCP (empty: at all of them); empty where it is seen."""
+        return arrivals_unseen(self._bound, remote)
+
+    @property
+    def absence_unseen(self) -> str:
+        """Why nothing is proven by what did not arrive; empty where it would have arrived in time."""
+        return "a real gateway may still send it, or know another destination" if "gateway" in self._bound else ""
+
+    def ae_title(self, remote: str) -> str:
+        """Return the AE title of a remote SCP of the story: its name in capital letters, or that of the real one."""
+        return self._bound[remote].ae_title if remote in self._bound else remote.upper()
+
+    @property
+    def _bound(self) -> Mapping[str, RoleBound]:
+        return {event.role: event for event in self.of(RoleBound)}
 
     def of(self, kind: type[Seen]) -> tuple[Seen, ...]:
         """Return the events of one kind."""
         return self.history.of(kind)
 
     def uid(self, study: str) -> str:
-        """Return the Study Instance UID of a study of the story."""
-        return self.plan.studies[study]
+        """Return the Study Instance UID of a study of the story; of one that a real modality sent, its own."""
+        recognised = [e.study_instance_uid for e in self.of(StudyRecognised) if e.study == study]
+        return recognised[0] if recognised else self.plan.studies[study]
 
     def about(self, kind: type[Seen], study: str) -> list[Seen]:
         """Return the events of one kind, which names a study, that are about this one."""
@@ -62,3 +88,14 @@ class Evidence:
         refused = [e.meaning for e in self.of(AssociationRejected) if e.observer != "gateway"]
         failed = [e.problem for e in self.of(AssociationFailed)]
         return "; ".join([because, *refused, *failed])
+
+
+def arrivals_unseen(bound: Mapping[str, RoleBound], remote: str) -> str:
+    """Return why nobody sees what arrives at a remote SCP (empty: at all of them), with these real systems."""
+    real = [role for role in bound if role not in ("gateway", "modality") and remote in ("", role)]
+    if real:
+        return f"{real[0]} is a real system"
+    gateway = bound.get("gateway")
+    if gateway is not None and not (remote in gateway.reaches if remote else gateway.reaches):
+        return "the site profile names no destination that is a simulated remote SCP, so the gateway knows none"
+    return ""

@@ -30,11 +30,10 @@ def worst(verdicts: list[Verdict]) -> Verdict:
     return min(verdicts, key=VERDICTS.index, default="error")
 
 
-def finding(check: str, expected: Any, observed: Any, because: str, visible: bool = True) -> Finding:
-    """Return `pass` where both are equal, else `fail`; `inconclusive` where nobody could see it."""
-    if not visible:
-        because = "nobody could see this: the gateway is a real system without the simulator's HTTP API"
-        return Finding(check, "inconclusive", expected, None, because)
+def finding(check: str, expected: Any, observed: Any, because: str, unseen: str = "") -> Finding:
+    """Return `pass` where both are equal, else `fail`; `inconclusive` where nobody could see it, and why (`unseen`)."""
+    if unseen:
+        return Finding(check, "inconclusive", expected, None, f"nobody could see this: {unseen}")
     return Finding(check, "pass" if expected == observed else "fail", expected, observed, because)
 
 

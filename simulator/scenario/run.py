@@ -11,12 +11,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from simulator.errors import SimulatorError
-from simulator.events import Event, HarnessFailed
+from simulator.events import Event, HarnessFailed, NotCarriedOut
 from simulator.scenario import audit_trail, gateway_process, instance_files
+from simulator.scenario.binding import Bindings, obstacles, of_case
 from simulator.scenario.checks import check
 from simulator.scenario.findings import Finding, Verdict, worst
 from simulator.scenario.history import History, Recorder
@@ -30,6 +31,9 @@ from simulator.site import Site
 PATIENCE = 20.0
 """Seconds without any event after which a wait is given up."""
 
+PATIENCE_WITH_PEOPLE = 300.0
+"""The same where a real system, and the person at it, has to do something."""
+
 WATCH = 0.3
 """Seconds to watch for what must not happen, after everything that must happen did."""
 
@@ -39,13 +43,17 @@ THUMBNAIL = 128
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run is given: the seed, the site profile, a folder to work in, and how to start the gateway."""
+    """What a run is given: the seed, the site profile, a folder to work in, and how to start the gateway.
+
+    bound: real systems by the role that they play (`binding`).
+    """
 
     seed: int
     site: Site
     folder: Path
     gateway_command: Sequence[str] = gateway_process.COMMAND
     patience: float = PATIENCE
+    bound: Bindings = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +88,15 @@ class ScenarioOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who wants to know how a run goes on: called as cases begin, as events come, and as cases end."""
+    """Who wants to know how a run goes on: called as cases begin, as events come, and as cases end.
+
+    asked: what a person is to do at a real system.
+    """
 
     begun: Callable[[Plan], None] = lambda _: None
     seen: Callable[[Event], None] = lambda _: None
     ended: Callable[[CaseOutcome], None] = lambda _: None
+    asked: Callable[[str], None] = lambda _: None
 
 
 def run(scenarios: Sequence[Scenario], settings: Settings, listener: Listener | None = None) -> list[ScenarioOutcome]:
@@ -110,9 +122,10 @@ def run_case(scenario: Scenario, case: Case, settings: Settings, listener: Liste
     try:
         planned = plan(scenario, case, settings.seed, settings.site)
         listener.begun(planned)
-        recorder.observe(planned.event())
-        _play(planned, settings, recorder)
-        shown = pictures(planned, THUMBNAIL)
+        if not _has_obstacles(settings.bound, case, recorder):
+            recorder.observe(planned.event())
+            _play(planned, settings, recorder, listener.asked)
+            shown = pictures(planned, THUMBNAIL)
     except SimulatorError as error:
         recorder.observe(HarnessFailed(observer="runner", problem=str(error)))
     history = recorder.history()
@@ -134,15 +147,25 @@ def _not_applicable(
     return outcome
 
 
-def _play(planned: Plan, settings: Settings, recorder: Recorder) -> None:
+def _has_obstacles(bound: Bindings, case: Case, recorder: Recorder) -> bool:
+    """Note why the case cannot be carried out with the real systems of the run; tell whether there is a reason."""
+    found = list(obstacles(bound, case))
+    for reason in found:
+        recorder.observe(NotCarriedOut(observer="runner", reason=reason))
+    return bool(found)
+
+
+def _play(planned: Plan, settings: Settings, recorder: Recorder, ask: Callable[[str], None]) -> None:
     """Play one case, from the start of everyone to what lies in the gateway's folder afterwards."""
     waiting = Waiting(planned)
     recorder.watch(waiting.count)
-    stage = Stage(planned, settings.folder / _folder_name(planned.id), settings.gateway_command, recorder.observe)
+    folder = settings.folder / _folder_name(planned.id)
+    bound = of_case(settings.bound, planned.case)
+    stage = Stage(planned, folder, settings.gateway_command, recorder.observe, bound)
     stage.start()
     try:
         _note_pixels(planned, recorder)
-        Steps(planned, stage, recorder, waiting, settings.patience).do_all()
+        Steps(planned, stage, recorder, waiting, settings.patience, ask).do_all()
         recorder.wait_until(waiting.is_settled, settings.patience)
         if waiting.must_not_happen():
             recorder.watch_quietly(WATCH, waiting.has_happened)

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from simulator.events import Event, ForwardAsked, StoreAnswered, WaitEnded
+from simulator.events import Event, ForwardAsked, NotCarriedOut, StoreAnswered, StudyRecognised, WaitEnded
+from simulator.scenario.binding import MODALITY
 from simulator.scenario.history import Recorder
 from simulator.scenario.messages import PlannedMessage
 from simulator.scenario.model_steps import AssociateSpec, Commit, Ending, Forward, PlacedStep, Reconcile, Step, Wait
@@ -19,9 +20,21 @@ from simulator.wire.association import Association
 
 
 class Steps:
-    """The steps of one case. `patience`: seconds without any event after which a wait is given up."""
+    """The steps of one case. `patience`: seconds without any event after which a wait is given up.
 
-    def __init__(self, planned: Plan, stage: Stage, recorder: Recorder, waiting: Waiting, patience: float) -> None:
+    `ask` gets what a person is to do at a real system.
+    """
+
+    def __init__(
+        self,
+        planned: Plan,
+        stage: Stage,
+        recorder: Recorder,
+        waiting: Waiting,
+        patience: float,
+        ask: Callable[[str], None],
+    ) -> None:
+        self._ask = ask
         self._plan = planned
         self._stage = stage
         self._recorder = recorder
@@ -70,10 +83,26 @@ class Steps:
 
     def _store(self, step: Step) -> None:
         assert step.storing is not None
+        if self._stage.is_real(MODALITY) and step.by is None:
+            self._await_study(step.storing.names[0])
+            return
         parts = sendings(step.storing, self._plan.studies)
         acts = [partial(self._stage.modality(step.by).send, part, part.pairs) for part in parts]
         for turn in [acts] if step.storing.at_once else [[act] for act in acts]:
             _at_once(turn)
+
+    def _await_study(self, name: str) -> None:
+        """Have a person send a study at a real modality, and wait until all of it came."""
+        made = self._plan.studies[name].made
+        classes = ", ".join(each.name for each in made.instances.series_by_class())
+        number = made.accession_number
+        self._ask(f"At the modality, send study {name}: {len(made.instances)} of {classes}, accession number {number}")
+        if self._recorder.wait_until(lambda: self._waiting.uid_of(number) != "", self._patience):
+            uid = self._waiting.uid_of(number)
+            self._recorder.observe(StudyRecognised(observer="runner", study=name, study_instance_uid=uid))
+        else:
+            reason = f"nobody sent study {name} (accession number {number}) within {self._patience:g} s"
+            self._recorder.observe(NotCarriedOut(observer="runner", reason=reason))
 
     def _associate(self, asked: AssociateSpec) -> None:
         modality = self._stage.modality(asked.by, asked)
@@ -104,7 +133,7 @@ class Steps:
         study = self._plan.studies[asked.study]
         series, instance = study.selected(asked.series, asked.instance)
         named = {"series_instance_uid": series, "sop_instance_uid": instance}
-        body = {"study_instance_uid": study.study_instance_uid, "destination": asked.to.upper()}
+        body = {"study_instance_uid": study.study_instance_uid, "destination": self._stage.ae_title(asked.to)}
         asking = body | {"by": OPERATOR} | {k: v for k, v in named.items() if v}
         code, answer = self._stage.gateway_api().forward(asking)
         told = str(answer.get("error", ""))

@@ -16,10 +16,13 @@ from simulator.events import (
     Event,
     InstanceReceived,
     InstanceStored,
+    RoleBound,
     ScriptEnded,
     StudyChanged,
     StudyPurged,
+    StudyRecognised,
 )
+from simulator.scenario.evidence import arrivals_unseen
 from simulator.scenario.model_expectations import ArrivalExpectation, StudyExpectation
 from simulator.scenario.model_steps import Wait
 from simulator.scenario.plan import Plan
@@ -40,6 +43,10 @@ class Waiting:
         """Take in one event."""
         self._tally.count(event)
 
+    def uid_of(self, accession_number: str) -> str:
+        """Return the UID of a study that came whole under this accession number, empty before it did."""
+        return self._tally.whole.get(accession_number, "")
+
     def has_come(self, wait: Wait) -> bool:
         """Tell whether what a step waits for was seen."""
         uid = self._uid(wait.study)
@@ -53,9 +60,7 @@ class Waiting:
         """Tell whether everything that is expected of states and counts was seen."""
         then, tally = self._then, self._tally
         return (
-            all(self._study_is_settled(name, study) for name, study in then.gateway.studies.items())
-            and tally.rejected >= Counter(then.gateway.rejected or {})
-            and tally.broken >= Counter(then.gateway.broken or {})
+            ("gateway" in tally.bound or self._gateway_is_settled())
             and all(
                 tally.reports.get(self._uid(name), []).count("taken") >= commitment.expected_reports
                 for name, commitment in then.wire.commitments.items()
@@ -65,6 +70,14 @@ class Waiting:
                 len(arrived) >= (arrival.instances or 0) and arrived.total() - len(arrived) >= (arrival.repeated or 0)
                 for arrival, arrived in self._arrivals()
             )
+        )
+
+    def _gateway_is_settled(self) -> bool:
+        expected, tally = self._then.gateway, self._tally
+        return (
+            all(self._study_is_settled(name, study) for name, study in expected.studies.items())
+            and tally.rejected >= Counter(expected.rejected or {})
+            and tally.broken >= Counter(expected.broken or {})
         )
 
     def must_not_happen(self) -> bool:
@@ -92,7 +105,7 @@ class Waiting:
             and len(self._tally.stored.get(uid, ())) >= (study.instances or 0)
             and self._tally.purged[uid] >= (study.purged or 0)
             and all(
-                there.state is None or self._tally.dispatches.get((remote.upper(), uid)) == there.state
+                there.state is None or self._tally.dispatches.get((self._ae_title(remote), uid)) == there.state
                 for remote, there in study.destinations.items()
             )
         )
@@ -100,16 +113,24 @@ class Waiting:
     def _arrivals(self) -> Iterator[tuple[ArrivalExpectation, Counter[str]]]:
         """Yield what is expected of each study somewhere, with how often each of its instances arrived there."""
         for remote, name, arrival in self._then.downstream.arrivals():
-            yield arrival, self._tally.arrived.get((remote, self._uid(name)), Counter())
+            if not arrivals_unseen(self._tally.bound, remote):
+                yield arrival, self._tally.arrived.get((remote, self._uid(name)), Counter())
 
     def _uid(self, name: str) -> str:
-        return self._plan.studies[name].study_instance_uid
+        return self._tally.recognised.get(name) or self._plan.studies[name].study_instance_uid
+
+    def _ae_title(self, remote: str) -> str:
+        bound = self._tally.bound
+        return bound[remote].ae_title if remote in bound else remote.upper()
 
 
 class _Tally:
     """Counts of what was seen: by study, by study and place, or of the whole case."""
 
     def __init__(self) -> None:
+        self.bound: dict[str, RoleBound] = {}
+        self.recognised: dict[str, str] = {}  # Study Instance UIDs of real studies, by the story's name
+        self.whole: dict[str, str] = {}  # Study Instance UIDs of studies that are complete, by accession number
         self.states: dict[str, list[str]] = {}
         self.stored: dict[str, set[str]] = {}
         self.arrived: dict[tuple[str, str], Counter[str]] = {}
@@ -125,6 +146,8 @@ class _Tally:
         """Take in one event."""
         if isinstance(event, StudyChanged):
             self.states.setdefault(event.study_instance_uid, []).append(event.state)
+            if event.state != "receiving":
+                self.whole[event.accession_number] = event.study_instance_uid
         elif isinstance(event, InstanceStored):
             self.stored.setdefault(event.study_instance_uid, set()).add(event.sop_instance_uid)
         elif isinstance(event, StudyPurged):
@@ -141,7 +164,14 @@ class _Tally:
         elif isinstance(event, ConnectionBroken):
             self.broken[event.problem] += 1
         else:
+            self._count_real_system(event)
             self._count_commitment(event)
+
+    def _count_real_system(self, event: Event) -> None:
+        if isinstance(event, RoleBound):
+            self.bound[event.role] = event
+        elif isinstance(event, StudyRecognised):
+            self.recognised[event.study] = event.study_instance_uid
 
     def _count_commitment(self, event: Event) -> None:
         if isinstance(event, CommitmentRequested | CommitmentReported) and event.observer == "gateway":
