@@ -112,6 +112,13 @@ def test_no_scenario_yet_is_said_of_the_open_gaps_alone() -> None:
     assert set(REGISTER) >= OPEN_GAPS
 
 
+def test_what_a_reason_refers_to_is_there() -> None:
+    """A row that no scenario verifies may say which test of the suite does instead."""
+    named = {path for row in REGISTER.values() for path in re.findall(r"tests/[\w/.]*\w", row.why_not_tested)}
+    assert len(named) >= 4
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
 def test_a_row_says_what_where_from_and_how_binding_and_stands_once() -> None:
     with (ROOT / "fixtures" / requirements.FILE_NAME).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
