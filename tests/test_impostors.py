@@ -48,6 +48,19 @@ CAUGHT = [
         },
     ),
     (
+        "matches-everyone",
+        "rejected[sex]",
+        {
+            "gateway.studies.study.state": ("rejected", "forwarded"),
+            "gateway.studies.study.states": (
+                ["receiving", "rejected"],
+                ["receiving", "matched", "forwarding", "forwarded"],
+            ),
+            "gateway.studies.study.reasons": (["sex.mismatch"], []),
+            "downstream.studies.study.instances": (0, 2),
+        },
+    ),
+    (
         "ignores-the-image-limit",
         "over-1000-images[1001-reject]",
         {
