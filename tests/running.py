@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,19 @@ from simulator.scenario import load
 from simulator.scenario.gateway_process import COMMAND
 from simulator.scenario.history import History, Writer
 from simulator.scenario.model import Case, Scenario
+from simulator.scenario.nursery import PRELOADED, Nursery
 from simulator.scenario.plan import case_id
 from simulator.scenario.run import CaseOutcome, Listener, Settings, run_case
 from simulator.site import Site
 
 SEED = 20100901
 IMPOSTOR = (sys.executable, "-m", "tests.impostors")
+
+
+@cache
+def _nursery() -> Nursery:
+    """Return the one nursery of these tests; it ends with their process."""
+    return Nursery(preloaded=(*PRELOADED, "tests.impostors"))
 
 
 def catalogue() -> list[tuple[Scenario, Case]]:
@@ -36,7 +44,9 @@ def run(
     patience: float = 20.0,
     site: Site | None = None,
 ) -> CaseOutcome:
-    settings = Settings(seed=SEED, site=site or Site(), folder=folder, gateway_command=command, patience=patience)
+    settings = Settings(
+        seed=SEED, site=site or Site(), folder=folder, gateway_command=command, patience=patience, nursery=_nursery()
+    )
     return run_case(scenario, case, settings, Listener())
 
 

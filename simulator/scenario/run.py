@@ -21,6 +21,7 @@ from simulator.scenario.checks import check
 from simulator.scenario.findings import Finding, Verdict, worst
 from simulator.scenario.history import History, Recorder
 from simulator.scenario.model import Case, Scenario
+from simulator.scenario.nursery import Nursery, Process, start_plainly
 from simulator.scenario.plan import Picture, Plan, case_id, pictures, plan
 from simulator.scenario.stage import Stage
 from simulator.scenario.steps import Steps
@@ -46,6 +47,12 @@ class Settings:
     folder: Path
     gateway_command: Sequence[str] = gateway_process.COMMAND
     patience: float = PATIENCE
+    nursery: Nursery | None = None
+
+    def launch(self, options: Sequence[str], log: Path) -> Process:
+        """Start a gateway: in the nursery, where there is one."""
+        start = self.nursery.start if self.nursery is not None else start_plainly
+        return start([*self.gateway_command, *options], log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,7 @@ def _play(planned: Plan, settings: Settings, recorder: Recorder) -> None:
     """Play one case, from the start of everyone to what lies in the gateway's folder afterwards."""
     waiting = Waiting(planned)
     recorder.watch(waiting.count)
-    stage = Stage(planned, settings.folder / _folder_name(planned.id), settings.gateway_command, recorder.observe)
+    stage = Stage(planned, settings.folder / _folder_name(planned.id), settings.launch, recorder.observe)
     stage.start()
     try:
         _note_pixels(planned, recorder)

@@ -5,7 +5,7 @@ Each is on this machine, on a free port. Only this module knows the actors and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from simulator.actors.order_placer import OrderPlacer
 from simulator.actors.remote_scp import Behaviour, RemoteSCP
 from simulator.events import Event, GatewayStarted
 from simulator.rules import transfer_syntaxes
-from simulator.scenario.gateway_process import GatewayProcess
+from simulator.scenario.gateway_process import GatewayProcess, Launch
 from simulator.scenario.model_given import RemoteSpec
 from simulator.scenario.model_steps import AssociateSpec
 from simulator.scenario.plan import Plan
@@ -34,17 +34,17 @@ _LOOPBACK = "127.0.0.1"
 class Stage:
     """The players of one case, over one folder. What they see goes to `observe`.
 
-    `command`: how the gateway is started. `reports`: where the modality takes commitment reports.
+    `launch`: how the gateway is started. `reports`: where the modality takes commitment reports.
     """
 
-    def __init__(self, planned: Plan, folder: Path, command: Sequence[str], observe: Callable[[Event], None]) -> None:
+    def __init__(self, planned: Plan, folder: Path, launch: Launch, observe: Callable[[Event], None]) -> None:
         folder.mkdir(parents=True)
         self._plan = planned
         self._observe = observe
         self._remotes = {name: self._remote(name, spec) for name, spec in planned.case.given.remote_scps.items()}
         self.reports = Reports(_calling_ae_title(planned.site), _LOOPBACK, observe)
         self._certificates = folder / "certificates"
-        self._gateway = GatewayProcess(folder, observe, command)
+        self._gateway = GatewayProcess(folder, observe, launch)
         self._site = planned.site
         self._started: GatewayStarted | None = None
 
