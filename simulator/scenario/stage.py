@@ -7,7 +7,7 @@ gateway's process.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +21,7 @@ from simulator.actors.remote_scp import Behaviour, RemoteSCP
 from simulator.events import Event, RoleBound
 from simulator.rules import transfer_syntaxes
 from simulator.scenario.binding import GATEWAY, MODALITY
-from simulator.scenario.gateway_process import GatewayProcess
+from simulator.scenario.gateway_process import GatewayProcess, Launch
 from simulator.scenario.model_given import RemoteSpec
 from simulator.scenario.model_steps import AssociateSpec
 from simulator.scenario.plan import Plan
@@ -41,7 +41,7 @@ _LOOPBACK = "127.0.0.1"
 class Stage:
     """The players of one case, over one folder. What they see goes to `observe`.
 
-    `command`: how the gateway is started. `bound`: real systems by the role that they play in this case.
+    `launch`: how the gateway is started. `bound`: real systems by the role that they play in this case.
     `reports`: where the modality takes commitment reports.
     """
 
@@ -49,7 +49,7 @@ class Stage:
         self,
         planned: Plan,
         folder: Path,
-        command: Sequence[str],
+        launch: Launch,
         observe: Callable[[Event], None],
         bound: Mapping[str, Address] = MappingProxyType({}),
     ) -> None:
@@ -71,7 +71,7 @@ class Stage:
         self._gateway: GatewayProcess | RealGateway = (
             RealGateway(bound[GATEWAY], self._remotes, observe)
             if GATEWAY in bound
-            else GatewayProcess(folder, observe, command)
+            else GatewayProcess(folder, observe, launch)
         )
         self._site = planned.site
         self._at: Whereabouts | None = None
