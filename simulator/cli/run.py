@@ -122,6 +122,7 @@ def _perform(
         site = site.model_copy(update={"site": site_file.stem})  # a report must not take it for the default one
     from simulator.events import now
     from simulator.report import files, model, screen
+    from simulator.scenario.nursery import Nursery
     from simulator.scenario.run import PATIENCE, PATIENCE_WITH_PEOPLE, Settings
 
     started, clock = now(), time.monotonic()
@@ -133,8 +134,10 @@ def _perform(
         ) from error
     _log_to(folder / "runner.log")
     patience = PATIENCE_WITH_PEOPLE if bound else PATIENCE
-    settings = Settings(seed=seed, site=site, folder=folder / "cases", bound=bound, patience=patience)
-    with screen.Screen(terminal.err if as_json else terminal.out) as face:
+    with Nursery() as nursery, screen.Screen(terminal.err if as_json else terminal.out) as face:
+        settings = Settings(
+            seed=seed, site=site, folder=folder / "cases", bound=bound, patience=patience, nursery=nursery
+        )
         face.start(name, seed, sum(len(scenario.cases) for scenario in scenarios))
         try:
             outcomes = _run(scenarios, settings, face, folder / "history.jsonl", {"name": name, "started": started})

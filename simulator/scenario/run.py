@@ -22,6 +22,7 @@ from simulator.scenario.checks import check
 from simulator.scenario.findings import Finding, Verdict, worst
 from simulator.scenario.history import History, Recorder
 from simulator.scenario.model import Case, Scenario
+from simulator.scenario.nursery import Nursery, Process, start_plainly
 from simulator.scenario.plan import Picture, Plan, case_id, pictures, plan
 from simulator.scenario.stage import Stage
 from simulator.scenario.steps import Steps
@@ -54,6 +55,12 @@ class Settings:
     gateway_command: Sequence[str] = gateway_process.COMMAND
     patience: float = PATIENCE
     bound: Bindings = field(default_factory=dict)
+    nursery: Nursery | None = None
+
+    def launch(self, options: Sequence[str], log: Path) -> Process:
+        """Start a gateway: in the nursery, where there is one."""
+        start = self.nursery.start if self.nursery is not None else start_plainly
+        return start([*self.gateway_command, *options], log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +168,7 @@ def _play(planned: Plan, settings: Settings, recorder: Recorder, ask: Callable[[
     recorder.watch(waiting.count)
     folder = settings.folder / _folder_name(planned.id)
     bound = of_case(settings.bound, planned.case)
-    stage = Stage(planned, folder, settings.gateway_command, recorder.observe, bound)
+    stage = Stage(planned, folder, settings.launch, recorder.observe, bound)
     stage.start()
     try:
         _note_pixels(planned, recorder)

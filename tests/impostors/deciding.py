@@ -113,6 +113,20 @@ CAUGHT = (
         },
     ),
     Caught(
+        "matches-everyone",
+        MatchesEveryone,
+        "rejected[sex]",
+        {
+            "gateway.studies.study.state": ("rejected", "forwarded"),
+            "gateway.studies.study.states": (
+                ["receiving", "rejected"],
+                ["receiving", "matched", "forwarding", "forwarded"],
+            ),
+            "gateway.studies.study.reasons": (["sex.mismatch"], []),
+            "downstream.studies.study.instances": (0, 2),
+        },
+    ),
+    Caught(
         "forwards-unmatched",
         ForwardsUnmatched,
         "unmatched[unknown-accession]",
