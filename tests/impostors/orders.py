@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from simulator import site as profile
+from simulator.gateway import order_changes
 from simulator.gateway.index import StudyRow
 from simulator.gateway.server import Gateway
 from simulator.rules.matching import OrderKeys
 from simulator.site import Site
 from simulator.wire import hl7_patients
+from simulator.wire.hl7_acknowledgements import Fault
+from simulator.wire.hl7_messages import OrderMessage
 from simulator.wire.hl7_patients import PatientMessage
 from tests.impostors.caught import Caught
 
@@ -101,6 +104,32 @@ class ReadsTheUsualPlaceAlone(Gateway):
 
     def __init__(self, site: Site, data: Path) -> None:
         super().__init__(profile.overridden(site, {"hl7": {"accession_location": "by-message-type"}}), data)
+
+
+class KeepsTheFirstOrder(Gateway):
+    """Acknowledges a change of an order with AA, and keeps what the order said first."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        applied = order_changes.applied
+
+        def unchanged(message: OrderMessage, held: OrderKeys | None) -> OrderKeys | Fault:
+            return applied(message, held) if held is None else held
+
+        order_changes.applied = unchanged
+
+
+class RefusesAnOrderAgain(Gateway):
+    """Answers AE to an order that it has already, also where its acknowledgement was lost on the way."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        applied = order_changes.applied
+
+        def once(message: OrderMessage, held: OrderKeys | None) -> OrderKeys | Fault:
+            return applied(message, held) if held is None else Fault("the order is held already", "ORC-2")
+
+        order_changes.applied = once
 
 
 CAUGHT = (
@@ -204,5 +233,24 @@ CAUGHT = (
             "gateway.studies.study.reasons": ([], ["order.not-found"]),
             "downstream.studies.study.instances": (2, 0),
         },
+    ),
+    Caught(
+        "keeps-the-first-order",
+        KeepsTheFirstOrder,
+        "order-changed[while-held]",
+        {
+            "gateway.studies.study.states": (
+                ["receiving", "unmatched", "matched", "forwarding", "forwarded"],
+                ["receiving", "unmatched"],
+            ),
+            "gateway.studies.study.reasons": ([], ["hkid.mismatch", "sex.mismatch"]),
+            "downstream.studies.study.instances": (2, 0),
+        },
+    ),
+    Caught(
+        "refuses-an-order-again",
+        RefusesAnOrderAgain,
+        "order-placer-dies[the-acknowledgement-is-lost]",
+        {"wire.orders.order.acknowledgements": (["missing", "AA"], ["missing", "AE"])},
     ),
 )
