@@ -178,7 +178,7 @@ class CommitmentReported(Event):
     """N-EVENT-REPORT-RQ received (PS3.4 J.3.3) and answered `status`.
 
     `reasons` stand beside `failed`, four hexadecimal digits each; `via` is `same` for the association of the
-    request, `new` for one that the SCP opened.
+    request, `new` for one that the SCP opened, by `peer_ae_title`.
     """
 
     transaction_uid: str
@@ -188,6 +188,7 @@ class CommitmentReported(Event):
     reasons: tuple[str, ...]
     via: str
     status: str
+    peer_ae_title: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

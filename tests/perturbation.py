@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from simulator.scenario.model import Case
 
-_COUNTS = ("answers", "failure_reasons", "rejected", "broken")
+_COUNTS = ("answers", "failure_reasons", "rejected", "broken", "error_comments")
 _OTHER = {"identical": "altered", "AA": "AE", "0000": "B000"}
 
 
@@ -50,5 +50,5 @@ def other(value: Any) -> Any:
     if isinstance(value, tuple):
         return (*value, "order.cancelled")
     if isinstance(value, dict):
-        return {what: count + 1 for what, count in value.items()} or {"another": 1}
+        return {what: other(below) for what, below in value.items()} or {"another": 1}
     return _OTHER.get(value, "failed" if value != "failed" else "forwarded")

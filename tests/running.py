@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,12 +14,19 @@ from simulator.scenario.binding import Bindings
 from simulator.scenario.gateway_process import COMMAND
 from simulator.scenario.history import History, Writer
 from simulator.scenario.model import Case, Scenario
+from simulator.scenario.nursery import PRELOADED, Nursery
 from simulator.scenario.plan import case_id
 from simulator.scenario.run import CaseOutcome, Listener, Settings, run_case
 from simulator.site import Site
 
 SEED = 20100901
 IMPOSTOR = (sys.executable, "-m", "tests.impostors")
+
+
+@cache
+def _nursery() -> Nursery:
+    """Return the one nursery of these tests; it ends with their process."""
+    return Nursery(preloaded=(*PRELOADED, "tests.impostors"))
 
 
 def catalogue() -> list[tuple[Scenario, Case]]:
@@ -41,7 +49,13 @@ def run(
     asked: Callable[[str], None] = lambda _: None,
 ) -> CaseOutcome:
     settings = Settings(
-        seed=SEED, site=site or Site(), folder=folder, gateway_command=command, patience=patience, bound=bound
+        seed=SEED,
+        site=site or Site(),
+        folder=folder,
+        gateway_command=command,
+        patience=patience,
+        bound=bound,
+        nursery=_nursery(),
     )
     return run_case(scenario, case, settings, Listener(asked=asked))
 

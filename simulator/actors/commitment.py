@@ -95,6 +95,7 @@ class Reports:
                 reasons=tuple(each.reason_text for each in report.failed),
                 via=via,
                 status=response.status_text,
+                peer_ae_title=notice.peer_ae_title,
             )
         )
         if response.status == 0:

@@ -9,18 +9,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 from simulator import resources
 from simulator.actors.observation import Observe
 from simulator.errors import NotDicom, StartError, UsageError
 from simulator.events import ConnectionEnded, PduReceived, PduSent, ScriptEnded
+from simulator.wire import pdu_facts
 from simulator.wire.command_set import STATUS
 from simulator.wire.pdu_script import (
+    HL7,
     AwaitEnd,
     Bytes,
     Close,
     FromFile,
     Heard,
+    Pause,
     Receive,
     Send,
     Step,
@@ -31,6 +35,7 @@ from simulator.wire.pdus import ABORT, ASSOCIATE_RQ, NAMES, P_DATA_TF
 
 _HEAD_SHOWN = 32
 _SEND_SECONDS = 10.0
+_BLOCK_END = b"\x1c\r"  # of MLLP (HL7 v2.3.1 appendix C)
 _RESET = struct.pack("ii", 1, 0)
 _FOLDER = "fixtures/pdu"
 _PIECE = 256 * 1024
@@ -166,8 +171,10 @@ class _Line:
             case Send():
                 assert not isinstance(step.what, FromFile)
                 self._send(step.what.build(self._heard))
-            case Receive(kind, within):
-                self._receive(kind, time.monotonic() + within)
+            case Receive():
+                self._receive(step, time.monotonic() + step.within)
+            case Pause(seconds):
+                self._pause(time.monotonic() + seconds)
             case AwaitEnd():
                 self._await_end(step)
             case Close("half"):
@@ -220,18 +227,46 @@ class _Line:
                 )
             )
 
-    def _receive(self, kind: str, deadline: float) -> None:
-        """Take in one PDU, or PDUs until a DIMSE message is whole. Raises `_Astray` when it is another."""
+    def _receive(self, step: Receive, deadline: float) -> None:
+        """Take in one PDU, or PDUs until a DIMSE message or an HL7 block is whole.
+
+        Raises `_Astray` when it is another, or says something else.
+        """
+        if step.kind == HL7:
+            said = pdu_facts.of_acknowledgement(self._block(deadline))
+        else:
+            said = self._said(step.kind, deadline)
+        if wrong := pdu_facts.differences(said, step.expect):
+            raise _Astray(f"{step.kind}: {'; '.join(wrong)}")
+
+    def _said(self, kind: str, deadline: float) -> dict[str, Any]:
         while True:
-            name, whole = self._take(self._next(deadline, kind))
+            part = self._next(deadline, kind)
+            name, whole = self._take(part)
             if name != NAMES[P_DATA_TF] or kind in KINDS:
-                if name != kind:
+                if name != kind or not isinstance(part, Pdu):
                     raise _Astray(f"expected {kind}, got {name or 'bytes that are no PDU'}")
-                return
+                return pdu_facts.of_pdu(part)
             if whole is not None:
                 if whole.kind != kind:
                     raise _Astray(f"expected {kind}, got {whole.kind}")
-                return
+                return pdu_facts.of_message(whole)
+
+    def _block(self, deadline: float) -> bytes:
+        """Return what is in the MLLP block that comes next."""
+        heard = b""
+        while not heard.endswith(_BLOCK_END):
+            part = self._next(deadline, "an HL7 block")
+            self._take(part)
+            heard += part.raw if isinstance(part, Pdu) else part
+        return heard
+
+    def _pause(self, until: float) -> None:
+        """Let come what comes until then; it is still to be received. Raises `_Astray` at the end of the connection."""
+        while (how := self._hear(until)) != "timeout":
+            if how:
+                self.end(how, by="script" if self._interrupted else "peer")
+                raise _Astray(f"expected nothing during the wait; the peer {_WORDS[how]}")
 
     def _await_end(self, step: AwaitEnd) -> None:
         deadline = time.monotonic() + step.within
@@ -248,18 +283,7 @@ class _Line:
         while not self._arrived:
             if self._ended:
                 raise _Astray(f"expected {expected}; the connection has ended")
-            try:
-                self._connection.settimeout(max(0.001, deadline - time.monotonic()))
-                piece = self._connection.recv(_PIECE)
-            except TimeoutError:
-                how = "timeout"
-            except OSError:
-                how = "rst"
-            else:
-                how = "" if piece else "rst" if self._reset else "fin"
-                self._arrived.extend(
-                    part if isinstance(part, Pdu) else bytes(part) for part in self._stream.feed(piece)
-                )
+            how = self._hear(deadline)
             if self._interrupted:
                 self.end("fin", by="script")
                 raise _Astray("the script was stopped")
@@ -269,6 +293,18 @@ class _Line:
                 self.end(how, by="script" if how == "timeout" else "peer")
                 raise _Astray(f"expected {expected}; the peer {_WORDS[how]}")
         return self._arrived.popleft()
+
+    def _hear(self, deadline: float) -> str:
+        """Take what comes next from the connection; return how that ended, `timeout` at the deadline, else nothing."""
+        try:
+            self._connection.settimeout(max(0.001, deadline - time.monotonic()))
+            piece = self._connection.recv(_PIECE)
+        except TimeoutError:
+            return "timeout"
+        except OSError:
+            return "rst"
+        self._arrived.extend(part if isinstance(part, Pdu) else bytes(part) for part in self._stream.feed(piece))
+        return "" if piece else "rst" if self._reset else "fin"
 
     def _take(self, part: Pdu | bytes) -> tuple[str, Message | None]:
         """Tell of what came; return its name, and the DIMSE message that is whole with it, command and data set."""

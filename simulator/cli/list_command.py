@@ -86,5 +86,5 @@ def print_lies(*, as_json: bool) -> None:
     table = Table(*columns, box=None, pad_edge=False)
     for lie in LIES.values():
         found = [lie.status] * (lie.status != "0000") + [*lie.reasons, *(f"warning {each}" for each in lie.warnings)]
-        table.add_row(lie.name, lie.explain, ", ".join(found) or "nothing: it is stored once")
+        table.add_row(lie.name, lie.explain, ", ".join(found) or "nothing: the study matches")
     terminal.print_table(table)

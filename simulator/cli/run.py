@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-import signal
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli import terminal
-from simulator.errors import HarnessError, StartError, UsageError
+from simulator.cli import performing, terminal
+from simulator.errors import UsageError
 
 if TYPE_CHECKING:
-    from simulator.report.html import Tile
-    from simulator.report.screen import Screen
     from simulator.scenario.binding import Bindings
     from simulator.scenario.model import Scenario
-    from simulator.scenario.run import ScenarioOutcome, Settings
+    from simulator.site import Site
 
 
 def run(
@@ -53,6 +48,9 @@ def run(
         bool,
         typer.Option("--i-own-this-endpoint", metavar="", help="The bound systems beyond this machine may be tested."),
     ] = False,
+    workers: Annotated[
+        int, typer.Option("-j", metavar="N", min=1, help="Run N cases side by side, each in a process of its own.")
+    ] = 1,
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Print result.json instead of the screen.")
     ] = False,
@@ -68,12 +66,17 @@ def run(
         _refuse_options(context)
         return
     scenarios = _selected(scenario or [], tag or [], everything)
-    name = _name(scenario or [], tag or [], everything)
-    chosen_seed = secrets.randbits(32) if seed is None else seed
-    from simulator.scenario.binding import bindings
-
-    bound = bindings(bind or [], scenarios, owned=owned)
-    raise typer.Exit(_perform(scenarios, name, chosen_seed, site, reports, as_json, bound))
+    chosen = performing.Chosen(
+        name=_name(scenario or [], tag or [], everything),
+        scenarios=scenarios,
+        seed=secrets.randbits(32) if seed is None else seed,
+        site=_site(site),
+        reports=reports,
+        workers=workers,
+        bound=_bound(bind or [], scenarios, owned=owned, workers=workers),
+        as_json=as_json,
+    )
+    raise typer.Exit(performing.perform(chosen))
 
 
 def _refuse_options(context: typer.Context) -> None:
@@ -86,7 +89,7 @@ def _refuse_options(context: typer.Context) -> None:
         raise UsageError(f"{flags} before `{command}` is for a run", f"options of {command} come after its name")
 
 
-def _selected(names: list[str], tags: list[str], everything: bool) -> list[Scenario]:
+def _selected(names: list[str], tags: list[str], everything: bool) -> tuple[Scenario, ...]:
     """Return the scenarios asked for, each once. Nothing selected is a mistake, never a success."""
     from simulator.scenario import load
 
@@ -98,83 +101,29 @@ def _selected(names: list[str], tags: list[str], everything: bool) -> list[Scena
     if not chosen:
         asked = f"no scenario has the tag {' or '.join(tags)}" if tags else "nothing is selected"
         raise UsageError(asked, "name one with --scenario, or see `simulate list`")
-    return list(chosen.values())
+    return tuple(chosen.values())
 
 
 def _name(names: list[str], tags: list[str], everything: bool) -> str:
     return "all" if everything else "-".join([*names, *tags][:3])
 
 
-def _perform(
-    scenarios: list[Scenario],
-    name: str,
-    seed: int,
-    site_file: Path | None,
-    reports: Path,
-    as_json: bool,
-    bound: Bindings,
-) -> int:
-    """Run, judge and report; return the exit code."""
+def _site(file: Path | None) -> Site:
+    """Return the profile in a file, or the embedded one."""
     from simulator import site as profile
 
-    site = profile.load(site_file) if site_file else profile.Site()
-    if site_file and site.site == profile.Site().site:
-        site = site.model_copy(update={"site": site_file.stem})  # a report must not take it for the default one
-    from simulator.events import now
-    from simulator.report import files, model, screen
-    from simulator.scenario.run import PATIENCE, PATIENCE_WITH_PEOPLE, Settings
-
-    started, clock = now(), time.monotonic()
-    try:
-        folder = files.run_folder(reports, name, started)
-    except OSError as error:
-        raise StartError(
-            f"reports cannot be written to {reports}: {error.strerror}", "choose a --reports DIR"
-        ) from error
-    _log_to(folder / "runner.log")
-    patience = PATIENCE_WITH_PEOPLE if bound else PATIENCE
-    settings = Settings(seed=seed, site=site, folder=folder / "cases", bound=bound, patience=patience)
-    with screen.Screen(terminal.err if as_json else terminal.out) as face:
-        face.start(name, seed, sum(len(scenario.cases) for scenario in scenarios))
-        try:
-            outcomes = _run(scenarios, settings, face, folder / "history.jsonl", {"name": name, "started": started})
-        except KeyboardInterrupt:
-            raise HarnessError(
-                "interrupted: this run has no result", f"what was seen until then is in {folder / 'history.jsonl'}"
-            ) from None
-    result = model.result(name, started, time.monotonic() - clock, seed, site.site, outcomes)
-    files.write(folder, result, _sheet(outcomes))
-    files.point_latest(reports, folder)
-    face.end(result, folder)
-    if as_json:
-        terminal.print_json(result.model_dump(mode="json"))
-    return result.exit_code
+    if file is None:
+        return profile.Site()
+    site = profile.load(file)
+    if site.site == profile.Site().site:
+        return site.model_copy(update={"site": file.stem})  # a report must not take it for the default one
+    return site
 
 
-def _sheet(outcomes: list[ScenarioOutcome]) -> list[Tile]:
-    from simulator.report.html import Tile
+def _bound(texts: list[str], scenarios: tuple[Scenario, ...], *, owned: bool, workers: int) -> Bindings:
+    """Return the real systems of the run. They do one thing after the other, as the person at them does."""
+    from simulator.scenario.binding import bindings
 
-    return [Tile(case.id, picture) for outcome in outcomes for case in outcome.cases for picture in case.pictures]
-
-
-def _log_to(file: Path) -> None:
-    """Have what peers and libraries say in the log stand in a file, not across the progress of the run."""
-    shown = logging.FileHandler(file, encoding="utf-8", delay=True)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[shown], force=True)
-
-
-def _run(
-    scenarios: list[Scenario], settings: Settings, face: Screen, history_file: Path, header: dict[str, str]
-) -> list[ScenarioOutcome]:
-    """Run the scenarios; each case's history is on disk when it ends. SIGTERM interrupts like Ctrl-C."""
-    from simulator.scenario import history
-    from simulator.scenario.run import CaseOutcome, Listener, run
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with history.Writer(history_file, header | {"seed": settings.seed}) as writer:
-
-        def ended(outcome: CaseOutcome) -> None:
-            writer.append(outcome.history)
-            face.ended(outcome)
-
-        return run(scenarios, settings, Listener(face.begun, face.seen, ended, face.asked))
+    if texts and workers > 1:
+        raise UsageError("-j runs cases side by side, and a real system plays in one at a time", "leave -j out")
+    return bindings(texts, scenarios, owned=owned)

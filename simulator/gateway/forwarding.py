@@ -23,7 +23,7 @@ from simulator.gateway.index import Index, InstanceRow
 from simulator.gateway.store import Store
 from simulator.rules import masking
 from simulator.site import Destination, Site
-from simulator.wire import part10, transcoding
+from simulator.wire import part10, statuses, transcoding
 from simulator.wire.association import MAXIMUM_CONTEXTS, Address, Association, Context, Outgoing
 from simulator.wire.transcoding import UNCOMPRESSED
 
@@ -110,7 +110,7 @@ class Forwarder:
         if not response.stored:
             self._index.add_event(event)
             said = f' "{response.error_comment}"' if response.error_comment else ""
-            return f"answered {response.status_text}{said}"
+            return f"answered {statuses.told(response.status)}{said}"
         if response.status:
             _LOG.warning("%s stored %s with %s", self._peer, row.sop_instance_uid, response.status_text)
         self._index.add_delivery(row.sop_instance_uid, self._peer.ae_title, response.status_text, event)

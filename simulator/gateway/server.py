@@ -160,7 +160,7 @@ class Gateway:
         await asyncio.to_thread(acceptor.stop)
         await hl7.stop()
         await asyncio.to_thread(self._finish)
-        http.should_exit = True
+        http.stop()
         await serving
         self._note(Act("stop"))
         self.index.close()

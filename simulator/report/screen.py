@@ -36,7 +36,7 @@ _WIDEST_PROSE = 100
 
 
 class Screen:
-    """Shows one run. `begun`, `seen` and `ended` are what a `simulator.scenario.run.Listener` is made of.
+    """Shows one run. `begun`, `seen`, `running`, `ended` and `told` are those of a `simulator.scenario.run.Listener`.
 
     As a context manager it takes the line of progress away, even when the run is interrupted.
     """
@@ -46,6 +46,7 @@ class Screen:
         self._ascii = console.options.ascii_only
         self._progress: Progress | None = None
         self._tally = _Tally("", 0)
+        self._cases = self._done = 0
 
     def __enter__(self) -> Screen:
         return self
@@ -55,6 +56,7 @@ class Screen:
 
     def start(self, result_name: str, seed: int, count_cases: int) -> None:
         """Print the seed, so that even a run that is cut short can be repeated, and what is going to run."""
+        self._cases = count_cases
         self._print(Text.assemble(("seed ", "dim"), (str(seed), "bold")))
         self._print(Text.assemble(result_name, (f", {words.count(count_cases, 'case')}", "dim")))
         self._print(Text())
@@ -63,12 +65,11 @@ class Screen:
         """Show the progress of a case that begins."""
         sent = (study for _, _, step in plan.case.steps for study in step.sends)
         self._tally = _Tally(plan.id, sum(len(plan.studies[study]) for study in sent))
-        self._take_progress_away()
-        if self._shows_progress():
-            columns = (SpinnerColumn("line"), _TallyColumn(self._tally, self._console), TimeElapsedColumn())
-            self._progress = Progress(*columns, console=self._console, transient=True)
-            self._progress.add_task("")
-            self._progress.start()
+        self._show_progress(_TallyColumn(self._tally, self._console), TimeElapsedColumn())
+
+    def running(self, cases: Sequence[str]) -> None:
+        """Show how far a run is whose cases are run side by side, and which of them are under way."""
+        self._show_progress(_RunningColumn(f"{self._done} of {self._cases}", cases, self._console))
 
     def asked(self, what: str) -> None:
         """Print what a person is to do at a real system."""
@@ -79,6 +80,10 @@ class Screen:
         self._tally.count(event)
 
     def ended(self, case_outcome: CaseOutcome) -> None:
+        """Count a case that has ended; its line comes when its turn does."""
+        self._done += 1
+
+    def told(self, case_outcome: CaseOutcome) -> None:
         """Print the line of a case, and below it what somebody must look at."""
         self._take_progress_away()
         verdict, findings = case_outcome.verdict, case_outcome.findings
@@ -115,6 +120,13 @@ class Screen:
         if folder is not None:
             self._print_labelled("Report", str(folder / "report.html"))
         self._print_labelled("Again", words.command(result))
+
+    def _show_progress(self, *columns: ProgressColumn) -> None:
+        self._take_progress_away()
+        if self._shows_progress():
+            self._progress = Progress(SpinnerColumn("line"), *columns, console=self._console, transient=True)
+            self._progress.add_task("")
+            self._progress.start()
 
     def _shows_progress(self) -> bool:
         """Tell whether a line can be drawn and taken away: FORCE_COLOR makes a log of CI a terminal to the console."""
@@ -218,3 +230,21 @@ class _TallyColumn(ProgressColumn):
         # The end of an id tells the cases of a scenario apart, so the beginning is what goes.
         shown = case if len(case) <= room else f"…{case[1 - room :]}"
         return Text.assemble((shown, "bold"), "  ", counts, no_wrap=True, overflow="ellipsis")
+
+
+class _RunningColumn(ProgressColumn):
+    """How many cases are done, and the ids of those under way; a long id gives way."""
+
+    def __init__(self, done: str, cases: Sequence[str], console: Console) -> None:
+        super().__init__()
+        self._done = done
+        self._cases = cases
+        self._console = console
+
+    def render(self, task: Task) -> Text:
+        """Return the line as it is now."""
+        room = self._console.width - len("- ") - len(self._done) - 1
+        each = max(room // len(self._cases) - len(" · "), 8)
+        # The end of an id tells the cases of a scenario apart, so the beginning is what goes.
+        shown = [case if len(case) <= each else f"…{case[1 - each :]}" for case in self._cases]
+        return Text(" · ".join((self._done, *shown)), no_wrap=True, overflow="crop")

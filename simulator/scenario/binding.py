@@ -75,10 +75,10 @@ def _undoable(placed: PlacedStep, here: Mapping[str, Address]) -> Iterator[str]:
     step, key = placed.step, placed.step.key
     if GATEWAY in here and key in _OF_THE_PROCESS:
         yield f"step {placed.id}: a real gateway is not ended by a test ({key})"
-    if GATEWAY in here and key in _BY_ITS_API:
+    if GATEWAY in here and (key in _BY_ITS_API or step.asks_remote):
         yield f"step {placed.id}: a real gateway has no HTTP API for it ({key})"
     if MODALITY in here and step.by is None:
-        if key in _BY_THE_MODALITY:
+        if key in _BY_THE_MODALITY and not step.asks_remote:
             yield f"step {placed.id}: a person would have to do it at the modality, and nobody could see it ({key})"
         if step.sends and (len(step.sends) > 1 or not isinstance(step.store, str)):
             yield f"step {placed.id}: a real modality sends a study as it does"

@@ -25,7 +25,7 @@ def findings(expected: DownstreamExpectation, evidence: Evidence) -> Iterator[Fi
 
 
 # What is compared with what the modality sent.
-_AS_SENT = ("pixel_data", "pixel_values", "keys", "original_attributes")
+_AS_SENT = ("pixel_data", "data_set", "pixel_values", "keys", "original_attributes")
 
 
 def _unknown(found: Finding, evidence: Evidence) -> str:
@@ -54,6 +54,8 @@ def _arrival(remote: str, name: str, expected: ArrivalExpectation, evidence: Evi
     if expected.pixel_data is not None:
         wanted = expected.pixel_data
         yield _as_sent(f"{where}.pixel_data", wanted, "pixel_data_digest", "Pixel Data", arrived, sent)
+    if expected.data_set is not None:
+        yield _as_sent(f"{where}.data_set", expected.data_set, "data_set_digest", "the data set", arrived, sent)
     if expected.transfer_syntax == "identical":
         wanted = expected.transfer_syntax
         yield _as_sent(f"{where}.transfer_syntax", wanted, "transfer_syntax_uid", "transfer syntax", arrived, sent)

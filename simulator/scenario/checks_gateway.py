@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from simulator.events import (
@@ -17,6 +17,7 @@ from simulator.events import (
     InstanceStored,
     StudyChanged,
     StudyPurged,
+    VerificationAnswered,
 )
 from simulator.scenario.evidence import Evidence
 from simulator.scenario.findings import Finding, called, finding, words
@@ -29,6 +30,8 @@ def findings(expected: GatewayExpectation, evidence: Evidence) -> Iterator[Findi
         yield from _study(name, study, evidence)
     if expected.audit is not None:
         yield _audit(expected.audit, evidence)
+    if expected.verifications is not None:
+        yield from _verifications(expected.verifications, evidence)
     yield from _refusals(expected, evidence)
 
 
@@ -86,6 +89,15 @@ def _destination(name: str, remote: str, expected: DestinationExpectation, evide
             observed = value  # words of it were expected, and they are there
         check = f"gateway.studies.{name}.destinations.{remote}.{key}"
         yield finding(check, value, observed, because, evidence.gateway_unseen)
+
+
+def _verifications(expected: Mapping[str, str], evidence: Evidence) -> Iterator[Finding]:
+    for remote, wanted in expected.items():
+        asked = [e for e in evidence.of(VerificationAnswered) if e.destination == evidence.ae_title(remote)]
+        observed = (asked[-1].status or "unanswered") if asked else None
+        because = f"the gateway says that {remote} answered C-ECHO {observed or 'never, since it was not asked'}"
+        because += f": {asked[-1].problem}" if asked and asked[-1].problem else ""
+        yield finding(f"gateway.verifications.{remote}", wanted, observed, because, evidence.gateway_unseen)
 
 
 def _refusals(expected: GatewayExpectation, evidence: Evidence) -> Iterator[Finding]:

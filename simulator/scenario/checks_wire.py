@@ -88,8 +88,6 @@ def _acknowledgements(name: str, expected: list[str], evidence: Evidence) -> Fin
 
 
 def _answers(name: str, expected: AnswersExpectation, evidence: Evidence) -> Iterator[Finding]:
-    if expected.answers is None:
-        return
     answers, lost = evidence.about(StoreAnswered, name), evidence.about(StoreFailed, name)
     observed = _by_status(answers)
     told = ", ".join(f"{status} for {count}" for status, count in observed.items()) or "not at all"
@@ -98,7 +96,18 @@ def _answers(name: str, expected: AnswersExpectation, evidence: Evidence) -> Ite
     because += f" ({'; '.join(comments)})" if comments else ""
     because += f"; {len(lost)} instances got no answer: {lost[0].problem}" if lost else ""
     because = evidence.without_association(because)
-    yield finding(f"wire.studies.{name}.answers", expected.answers, observed, because, evidence.sending_unseen)
+    where, unseen = f"wire.studies.{name}", evidence.sending_unseen
+    if expected.answers is not None:
+        yield finding(f"{where}.answers", expected.answers, observed, because, unseen)
+    if expected.error_comments is not None:
+        said = {status: _said(words, status, answers) for status, words in expected.error_comments.items()}
+        yield finding(f"{where}.error_comments", expected.error_comments, said, because, unseen)
+
+
+def _said(words: str, status: str, answers: list[StoreAnswered]) -> str:
+    """Return the words where they stand in every comment that came with the status, else the comments."""
+    comments = {answer.error_comment for answer in answers if answer.status == status}
+    return words if comments and all(words in comment for comment in comments) else "; ".join(sorted(comments))
 
 
 def _association(name: str, expected: AssociationExpectation, evidence: Evidence) -> Iterator[Finding]:
@@ -129,6 +138,7 @@ def _commitment(name: str, expected: CommitmentExpectation, evidence: Evidence) 
         "failure_reasons": lambda: dict(sorted(Counter(last.reasons).items())) if last else None,
         "references": lambda: _complete(asked[-1], last) if last and asked else None,
         "via": lambda: last.via if last else None,
+        "ae_title": lambda: last.peer_ae_title if last else None,
     }
     for key, value in expected.model_dump(mode="json", exclude_none=True).items():
         observed = seen[key]()

@@ -11,17 +11,21 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from simulator.errors import PeerError, StartError
+from simulator.errors import HarnessError, PeerError, StartError
 from simulator.events import Event, GatewayKilled, GatewayStarted, GatewayStopped, HarnessFailed, from_record
+from simulator.scenario.nursery import Process
 from simulator.site import Site
 from simulator.wire.gateway_api import GatewayApi
 
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "simulator", "gateway")
 """How the reference gateway is started; tests put wrong gateways in its place."""
 
+Launch = Callable[[Sequence[str], Path], Process]
+"""Starts a gateway with these options; the file takes what it prints."""
+
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.005
 
 
 class GatewayProcess:
@@ -30,11 +34,11 @@ class GatewayProcess:
     Its log is `gateway.log` there; its events go to `observe`.
     """
 
-    def __init__(self, folder: Path, observe: Callable[[Event], None], command: Sequence[str]) -> None:
+    def __init__(self, folder: Path, observe: Callable[[Event], None], launch: Launch) -> None:
         self._folder = folder
         self._observe = observe
-        self._command = command
-        self._process: subprocess.Popen[bytes] | None = None
+        self._launch = launch
+        self._process: Process | None = None
         self._listener: threading.Thread | None = None
         self._told = 0  # the number of the last event that was taken in
         self._lost = ""
@@ -55,10 +59,7 @@ class GatewayProcess:
         options = ["--site", str(site_file), "--data", str(self.data), "--ready-file", str(ready_file)]
         ready_file.unlink(missing_ok=True)
         self._lost = ""
-        with (self._folder / "gateway.log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - the command is ours or a test's
-                [*self._command, *options], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
+        self._process = self._launch(options, self._folder / "gateway.log")
         self._wait_for(ready_file)
         started = GatewayStarted(observer="runner", **json.loads(ready_file.read_text(encoding="utf-8")))
         self._observe(started)
@@ -74,12 +75,9 @@ class GatewayProcess:
         if self._process is None:
             return
         self._process.terminate()
-        try:
-            code = self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            code = self._process.wait()
-        self._ended()
+        code = self._ended(_STOP_SECONDS)
+        if code is None:
+            return
         self._observe(GatewayStopped(observer="runner", exit_code=code))
         # A gateway that died has said so by its exit code, and answers for it; one that did not is our problem.
         if self._lost and code == 0:
@@ -90,17 +88,26 @@ class GatewayProcess:
         if self._process is None:
             return
         self._process.kill()
-        code = self._process.wait()
-        self._ended()
+        code = self._ended(None)
+        if code is None:
+            return
         if code == -signal.SIGKILL:
             self._observe(GatewayKilled(observer="runner"))
         else:  # it had died of its own before, and answers for it
             self._observe(GatewayStopped(observer="runner", exit_code=code))
 
-    def _ended(self) -> None:
+    def _ended(self, seconds: float | None) -> int | None:
+        """Wait for the end, which is forced after so many seconds; return the exit code, None when nobody knows it."""
+        assert self._process is not None
+        code = None
+        try:
+            code = _exit_code(self._process, seconds)
+        except HarnessError as error:
+            self._observe(HarnessFailed(observer="runner", problem=str(error)))
         if self._listener is not None:
             self._listener.join(_STOP_SECONDS)
         self._process = self._listener = None
+        return code
 
     def _listen(self, url: str, following: threading.Event) -> None:
         try:
@@ -130,3 +137,11 @@ class GatewayProcess:
 
     def _log(self) -> str:
         return (self._folder / "gateway.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+
+
+def _exit_code(process: Process, seconds: float | None) -> int:
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

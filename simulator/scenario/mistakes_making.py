@@ -26,6 +26,11 @@ def not_to_be_made(case: Case) -> Iterator[Mistake]:
             if spec and not any(lie.tells(place) for place in range(min(2, spec.instances))):
                 message = f"no instance tells {lie.name!r}: it is for {lie.told_by}"
                 yield Mistake(("mutate", study), message, "the study needs two instances")
+    if not case.given.site.get("gateway", {}).get("tls"):
+        for name, remote in case.given.remotes.items():
+            if remote.tls is not None:
+                advice = "given.site.gateway.tls, with its ca, and destination: {tls: true}"
+                yield Mistake(("given", "remotes", name, "tls"), "the site has no TLS to call it with", advice)
     for study, spec in case.given.studies.items():
         for number, series in enumerate(spec.series):
             if reason := _refusal(series):

@@ -22,6 +22,7 @@ _NAMES_IN_A_STEP = {
     "store.study": "study",
     "store.by": "modality",
     "echo.by": "modality",
+    "echo.to": "remote",
     "associate.by": "modality",
     "commit.by": "modality",
     "play": "peer",
@@ -109,6 +110,8 @@ def _names_in_expectations(case: Case) -> Iterator[tuple[Path_, str, str]]:
     for where in ("wire", "gateway", "downstream"):
         for study in getattr(case.then, where).studies:
             yield (where, "studies", study), study, "study"
+    for remote in case.then.gateway.verifications or {}:
+        yield ("gateway", "verifications", remote), remote, "remote"
     for name, expected in case.then.gateway.studies.items():
         for remote in expected.destinations:
             yield ("gateway", "studies", name, "destinations", remote), remote, "remote"

@@ -22,13 +22,16 @@ def never_seen(case: Case) -> Iterator[Mistake]:
 
 def _unseen_acts(case: Case) -> Iterator[Mistake]:
     """Yield expectations of an echo, of associations and of an operator's rulings."""
-    if case.then.wire.echo is not None and not any(step.echo for _, _, step in case.steps):
+    if case.then.wire.echo is not None and not any(step.echo and not step.asks_remote for _, _, step in case.steps):
         yield Mistake(("then", "wire", "echo"), "no step asks for an echo, so no answer can be seen")
     answers = case.then.operator.answers
     rulings = sum(step.reconcile is not None for _, _, step in case.steps)
     if answers is not None and len(answers) != rulings:
         message = f"{len(answers)} answers are expected, and {rulings} steps reconcile"
         yield Mistake(("then", "operator", "answers"), message)
+    for remote in set(case.then.gateway.verifications or {}) - {step.asks_remote for _, _, step in case.steps}:
+        message = f"no step has the gateway ask {remote!r} for Verification"
+        yield Mistake(("then", "gateway", "verifications", remote), message, f"echo: {{to: {remote}}}")
     asked = {step.associate.name for _, _, step in case.steps if step.associate}
     for name in set(case.then.wire.associations) - asked:
         message = f"no step associates as {name!r}"

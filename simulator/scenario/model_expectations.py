@@ -33,15 +33,18 @@ class OrderExpectation(Strict):
     acknowledgement: Literal["AA", "AE", "AR"] | None = Field(
         default=None, description="What the application made of the order itself."
     )
-    acknowledgements: tuple[Literal["AA", "AE", "AR", "CA", "CE", "CR"], ...] | None = Field(
+    acknowledgements: tuple[Literal["AA", "AE", "AR", "CA", "CE", "CR", "missing"], ...] | None = Field(
         default=None, description="Every acknowledgement of every message about the order, in the order of coming."
     )
 
 
 class AnswersExpectation(Strict):
-    """What the modality sees: how many C-STORE responses came with each status."""
+    """What the modalities see: how many C-STORE responses came with each status, and what they said beside it."""
 
     answers: dict[Status, int] | None = None
+    error_comments: dict[Status, str] | None = Field(
+        default=None, description="Words that stand in every Error Comment (0000,0902) that came with a status."
+    )
 
 
 class AssociationExpectation(Strict):
@@ -66,13 +69,23 @@ class CommitmentExpectation(Strict):
         default=None, description="Each instance that was named stands in exactly one of the two sequences."
     )
     via: Literal["same", "new"] | None = Field(default=None, description="The association that the report came on.")
+    ae_title: str | None = Field(default=None, description="The AE title under which a new association brought it.")
 
     @property
     def expected_reports(self) -> int:
         """Reports without which nothing of this can be judged."""
         if self.reports is not None:
             return self.reports
-        of_a_report = (self.event_type, self.committed, self.failed, self.failure_reasons, self.references, self.via)
+        of_a_report = (
+            self.event_type,
+            self.committed,
+            self.failed,
+            self.failure_reasons,
+            self.references,
+            self.via,
+            self.ae_title,
+            self.ae_title,
+        )
         return int(any(value is not None for value in of_a_report))
 
 
@@ -144,6 +157,9 @@ class GatewayExpectation(Strict):
     broken: dict[str, int] | None = Field(
         default=None, description="How many connections it says it broke off, by the id of the problem."
     )
+    verifications: dict[RemoteName, Status | Literal["unanswered"]] | None = Field(
+        default=None, description="What it says of its last C-ECHO to each of these destinations."
+    )
     audit: Literal["intact"] | None = Field(
         default=None, description="Its audit log, read apart from it, is a whole chain."
     )
@@ -159,6 +175,9 @@ class ArrivalExpectation(Strict):
     repeated: int | None = Field(default=None, ge=0, description="Arrivals of an instance that had arrived before.")
     pixel_data: Literal["identical"] | None = Field(
         default=None, description="Pixel Data of all that arrived is byte for byte what the modality sent."
+    )
+    data_set: Literal["identical"] | None = Field(
+        default=None, description="The whole data set of all that arrived is byte for byte what the modality sent."
     )
     pixel_values: Literal["identical"] | None = Field(
         default=None,

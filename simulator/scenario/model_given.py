@@ -129,6 +129,9 @@ class RemoteSpec(Strict):
         default="honestly", description="What becomes of a request for storage commitment."
     )
     loses: int = Field(default=0, ge=0, description="So many of the first instances are gone when it is first asked.")
+    tls: Certificate | None = Field(
+        default=None, description="It speaks TLS alone, with this certificate of the run's test set."
+    )
     reports: Literal["same", "new"] = Field(
         default="same", description="Whether it reports on the association of the request or on a new one."
     )

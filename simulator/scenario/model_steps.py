@@ -23,9 +23,18 @@ class AssociateSpec(ModalitySpec):
 
 
 class Echo(Strict):
-    """A modality asks for Verification."""
+    """A modality asks the gateway for Verification, or the gateway one of its destinations."""
 
     by: Name | None = Field(default=None, description="Which of `given.modalities`; without it `given.modality`.")
+    to: RemoteName | None = Field(
+        default=None, description="The gateway asks this remote SCP, as `simulate echo` does."
+    )
+
+    @model_validator(mode="after")
+    def _is_asked_by_one(self) -> Echo:
+        if self.by is not None and self.to is not None:
+            raise ValueError("a modality asks the gateway (by), or the gateway a remote SCP (to)")
+        return self
 
 
 class Store(Strict):
@@ -224,6 +233,11 @@ class Step(Strict):
         if self.storing is not None:
             return self.storing.names
         return (self.ending.storing,) if self.ending and self.ending.storing else ()
+
+    @property
+    def asks_remote(self) -> str | None:
+        """The remote SCP that the gateway asks for Verification in this step, if it does."""
+        return self.echo.to if isinstance(self.echo, Echo) else None
 
     @property
     def by(self) -> str | None:

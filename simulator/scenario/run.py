@@ -8,6 +8,7 @@ are for events, and end when no event came for `PATIENCE` seconds.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from simulator.scenario.checks import check
 from simulator.scenario.findings import Finding, Verdict, worst
 from simulator.scenario.history import History, Recorder
 from simulator.scenario.model import Case, Scenario
+from simulator.scenario.nursery import Nursery, Process, start_plainly
 from simulator.scenario.plan import Picture, Plan, case_id, pictures, plan
 from simulator.scenario.stage import Stage
 from simulator.scenario.steps import Steps
@@ -40,6 +42,8 @@ WATCH = 0.3
 THUMBNAIL = 128
 """Pixels of the longer side of a picture in the report."""
 
+_LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -54,6 +58,12 @@ class Settings:
     gateway_command: Sequence[str] = gateway_process.COMMAND
     patience: float = PATIENCE
     bound: Bindings = field(default_factory=dict)
+    nursery: Nursery | None = None
+
+    def launch(self, options: Sequence[str], log: Path) -> Process:
+        """Start a gateway: in the nursery, where there is one."""
+        start = self.nursery.start if self.nursery is not None else start_plainly
+        return start([*self.gateway_command, *options], log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +100,15 @@ class ScenarioOutcome:
 class Listener:
     """Who wants to know how a run goes on: called as cases begin, as events come, and as cases end.
 
-    asked: what a person is to do at a real system.
+    `told`: with each case that has ended, in the order of the scenarios. `running`: side by side, with the ids of the
+    cases that are under way. `asked`: what a person is to do at a real system.
     """
 
     begun: Callable[[Plan], None] = lambda _: None
     seen: Callable[[Event], None] = lambda _: None
     ended: Callable[[CaseOutcome], None] = lambda _: None
+    told: Callable[[CaseOutcome], None] = lambda _: None
+    running: Callable[[Sequence[str]], None] = lambda _: None
     asked: Callable[[str], None] = lambda _: None
 
 
@@ -128,10 +141,14 @@ def run_case(scenario: Scenario, case: Case, settings: Settings, listener: Liste
             shown = pictures(planned, THUMBNAIL)
     except SimulatorError as error:
         recorder.observe(HarnessFailed(observer="runner", problem=str(error)))
+    except Exception as error:  # noqa: BLE001 - a mistake of ours is this case's error, and not the end of the run
+        _LOG.exception("%s could not be carried out", case_id(scenario, case))
+        recorder.observe(HarnessFailed(observer="runner", problem=f"{type(error).__name__}: {error}"))
     history = recorder.history()
     findings = check(case, history)
     outcome = CaseOutcome(history.case, case, history, findings, time.monotonic() - started, shown)
     listener.ended(outcome)
+    listener.told(outcome)
     return outcome
 
 
@@ -144,6 +161,7 @@ def _not_applicable(
     identity = case_id(scenario, case)
     outcome = CaseOutcome(identity, case, History(identity, ()), (found,), 0.0)
     listener.ended(outcome)
+    listener.told(outcome)
     return outcome
 
 
@@ -155,13 +173,20 @@ def _has_obstacles(bound: Bindings, case: Case, recorder: Recorder) -> bool:
     return bool(found)
 
 
+def lost(scenario: Scenario, case: Case, problem: str) -> CaseOutcome:
+    """Return the outcome of a case of which nobody could tell what was seen: an error."""
+    failed = HarnessFailed(observer="runner", problem=problem)
+    history = History(case_id(scenario, case), (failed,))
+    return CaseOutcome(history.case, case, history, check(case, history), 0.0)
+
+
 def _play(planned: Plan, settings: Settings, recorder: Recorder, ask: Callable[[str], None]) -> None:
     """Play one case, from the start of everyone to what lies in the gateway's folder afterwards."""
     waiting = Waiting(planned)
     recorder.watch(waiting.count)
     folder = settings.folder / _folder_name(planned.id)
     bound = of_case(settings.bound, planned.case)
-    stage = Stage(planned, folder, settings.gateway_command, recorder.observe, bound)
+    stage = Stage(planned, folder, settings.launch, recorder.observe, bound)
     stage.start()
     try:
         _note_pixels(planned, recorder)

@@ -6,7 +6,8 @@ gateway's process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import ssl
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +21,7 @@ from simulator.actors.remote_scp import Behaviour, RemoteSCP
 from simulator.events import Event, RoleBound
 from simulator.rules import transfer_syntaxes
 from simulator.scenario.binding import GATEWAY, MODALITY
-from simulator.scenario.gateway_process import GatewayProcess
+from simulator.scenario.gateway_process import GatewayProcess, Launch
 from simulator.scenario.model_given import RemoteSpec
 from simulator.scenario.model_steps import AssociateSpec
 from simulator.scenario.plan import Plan
@@ -28,7 +29,7 @@ from simulator.scenario.real_gateway import RealGateway, Whereabouts
 from simulator.scenario.stage_relays import ORDERS, Relays
 from simulator.site import Destination, Site, overridden, with_files_from
 from simulator.synthesis import compression
-from simulator.wire import certificates, pdu_script
+from simulator.wire import certificates, pdu_script, tls
 from simulator.wire.association import Address, Context
 from simulator.wire.gateway_api import GatewayApi
 
@@ -40,7 +41,7 @@ _LOOPBACK = "127.0.0.1"
 class Stage:
     """The players of one case, over one folder. What they see goes to `observe`.
 
-    `command`: how the gateway is started. `bound`: real systems by the role that they play in this case.
+    `launch`: how the gateway is started. `bound`: real systems by the role that they play in this case.
     `reports`: where the modality takes commitment reports.
     """
 
@@ -48,7 +49,7 @@ class Stage:
         self,
         planned: Plan,
         folder: Path,
-        command: Sequence[str],
+        launch: Launch,
         observe: Callable[[Event], None],
         bound: Mapping[str, Address] = MappingProxyType({}),
     ) -> None:
@@ -57,6 +58,9 @@ class Stage:
         self._plan = planned
         self._observe = observe
         self._bound = bound
+        self._certificates = folder / "certificates"
+        if planned.site.gateway.tls is not None and MODALITY not in bound:
+            certificates.make(self._certificates)
         self._remotes = {
             name: self._remote(name, spec)
             for name, spec in planned.case.given.remote_scps.items()
@@ -64,11 +68,10 @@ class Stage:
         }
         self._relays = Relays(planned.case.faults, planned.seed, observe)
         self.reports = Reports(_calling_ae_title(planned.site), _LOOPBACK, observe)
-        self._certificates = folder / "certificates"
         self._gateway: GatewayProcess | RealGateway = (
             RealGateway(bound[GATEWAY], self._remotes, observe)
             if GATEWAY in bound
-            else GatewayProcess(folder, observe, command)
+            else GatewayProcess(folder, observe, launch)
         )
         self._site = planned.site
         self._at: Whereabouts | None = None
@@ -196,8 +199,13 @@ class Stage:
             [Context(sop_class.uid, accepted) for sop_class in self._plan.site.storage_classes()],
             self._observe,
             observer=name if self._plan.case.given.remotes else "remote",
+            tls=self._acceptor_tls(spec),
             behaviour=_behaviour(spec),
         )
+
+    def _acceptor_tls(self, spec: RemoteSpec) -> ssl.SSLContext | None:
+        credentials = certificates.credentials(self._certificates, spec.tls)
+        return None if credentials is None else tls.acceptor_context(credentials, require_certificate=False)
 
     def _with_everybody(self) -> Site:
         """Put up the remote SCPs that are up, and return the profile with everybody's address and certificate."""
@@ -209,7 +217,6 @@ class Stage:
         if any(step.commit and step.commit.listener != "none" for _, _, step in self._plan.case.steps):
             site = _with_address_of_modality(site, *self._relays.way((GATEWAY, MODALITY), _LOOPBACK, self.reports.port))
         if site.gateway.tls is not None and MODALITY not in self._bound:
-            certificates.make(self._certificates)
             site = with_files_from(site, self._certificates)
         return site
 

@@ -58,7 +58,7 @@ class Steps:
     def _do(self, placed: PlacedStep) -> None:
         step = placed.step
         acts: dict[str, Callable[[Any], object]] = {
-            "echo": lambda _: self._stage.modality(step.by).echo(),
+            "echo": lambda _: self._echo(step),
             "send_order": lambda order: self._send_message(self._plan.orders[order]),
             "store": lambda _: self._store(step),
             "associate": self._associate,
@@ -76,6 +76,12 @@ class Steps:
             self._send_message(self._plan.messages[placed.number])
         else:
             acts[step.key](getattr(step, step.key))
+
+    def _echo(self, step: Step) -> None:
+        if step.asks_remote is None:
+            self._stage.modality(step.by).echo()
+        else:  # the gateway tells what it was answered
+            self._stage.gateway_api().echo(self._stage.ae_title(step.asks_remote))
 
     def _send_message(self, planned: PlannedMessage) -> None:
         placer = self._stage.order_placer(self._patience)

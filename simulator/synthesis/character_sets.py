@@ -22,7 +22,9 @@ _RESETS: Final = re.compile(r"([\\\t\n\f\r])")
 _RESETS_IN_PN: Final = re.compile(r"([\\\t\n\f\r^=])")
 _ASCII_HEAD: Final = re.compile(r"[\x00-\x7f]*")
 
-_NOBODY: Final = ("無名氏", "无名氏")  # what Chinese has for John Doe
+NOBODY: Final = "無名氏"
+"""What Chinese has for John Doe."""
+_NOBODY: Final = (NOBODY, "无名氏")  # in Traditional and in Simplified characters
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from simulator.synthesis import encoding
-from simulator.synthesis.encoding import Encoding, PixelData
+from simulator.synthesis.encoding import Attributes, Encoding, PixelData
 
 Values = Mapping[str, str | bytes]
 """Raw values by keyword; text is of the default repertoire."""
@@ -38,6 +38,22 @@ class Draft:
     def saying_unpadded(self, keyword: str, value: bytes) -> Draft:
         """Return the instance with a value that is as long as it is, also where that is odd (against PS3.5 7.1.1)."""
         return self._with({encoding.tag_of(keyword): self.encoding.unpadded(keyword, value)})
+
+    def holding(self, tag: int, vr: str, value: bytes) -> Draft:
+        """Return the instance with one more attribute, of any tag and in any value representation."""
+        return self._with({tag: self.encoding.element(tag, vr, value)})
+
+    def repeating(self, keyword: str, value: str | bytes) -> Draft:
+        """Return the instance with an attribute a second time, saying `value` (against PS3.5 7.1)."""
+        tag = encoding.tag_of(keyword)
+        again = self.encoding.element(tag, encoding.vr_of(keyword), _bytes(value))
+        return self._with({tag: self.elements.get(tag, b"") + again})
+
+    def nesting(self, keyword: str, *items: Attributes) -> Draft:
+        """Return the instance with a sequence of `items`, it and they of undefined length (PS3.5 7.5)."""
+        tag = encoding.tag_of(keyword)
+        contents = [encoding.joined(self.encoding.elements(each)) for each in items]
+        return self._with({tag: self.encoding.delimited(tag, *contents)})
 
     def without(self, keyword: str) -> Draft:
         """Return the instance without one attribute."""

@@ -48,6 +48,7 @@ _WORDS: Final = frozenset({"OW"})
 # PS3.5 7.1.2: these have two reserved bytes and a length of 32 bits in Explicit VR.
 _LONG: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 _ITEM: Final = (0xFFFE, 0xE000)
+_ITEM_END: Final = (0xFFFE, 0xE00D)
 _SEQUENCE_END: Final = (0xFFFE, 0xE0DD)
 _UNDEFINED: Final = 0xFFFFFFFF
 _PREAMBLE: Final = bytes(128) + b"DICM"
@@ -72,6 +73,12 @@ class Encoding:
     def unpadded(self, keyword: str, value: bytes) -> bytes:
         """Return one data element whose value is as long as `value` is, also where that is odd."""
         return self._head(tag_of(keyword), vr_of(keyword), len(value)) + value
+
+    def delimited(self, tag: int, *items: bytes) -> bytes:
+        """Return a sequence around `items`, each encoded elements: it and they are of undefined length (PS3.5 7.5)."""
+        begin, end = self._pack("HHI", *_ITEM, _UNDEFINED), self._pack("HHI", *_ITEM_END, 0)
+        content = b"".join(begin + item + end for item in items)
+        return self._head(tag, "SQ", _UNDEFINED) + content + self._pack("HHI", *_SEQUENCE_END, 0)
 
     def pixel_data(self, samples: Samples, bits_allocated: int) -> PixelData:
         """Return Pixel Data (7FE0,0010) around little-endian `samples` of 1, 8 or 16 bits (PS3.5 8.1, Annex A)."""

@@ -151,15 +151,18 @@ def read(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> dict[i
 def survey(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> Survey:
     """Return the raw values of those `tags` that stand at the top level, and where Pixel Data lies, in one walk.
 
-    Raises `NotDicom` when the data set is not whole, when what a sequence of defined length holds is no sequence,
-    and for an element, at whatever depth, or a fragment of odd length (PS3.5 7.1.1, A.4), with its tag, its length
-    and its byte offset. What stands in a private element without a VR, or in one of VR UN and defined length, is
-    not looked into: nothing says that it holds elements.
+    Raises `NotDicom` when the data set is not whole, when what a sequence of defined length holds is no sequence, and
+    for an element, at whatever depth, or a fragment of odd length (PS3.5 7.1.1, A.4), with its tag, its length and its
+    byte offset; also when one of those tags, or Pixel Data, stands there twice (PS3.5 7.1): readers differ in which of
+    the two they believe. What stands in a private element without a VR, or in one of VR UN and defined length, is not
+    looked into: nothing says that it holds elements.
     """
     whole = plain(data, transfer_syntax_uid)
     values: dict[int, bytes] = {}
     pixel_data = None
     for tag, start, end, items in _Walk(whole, strict=True).elements(0, encoding_of(transfer_syntax_uid)):
+        if tag in values or (tag == PIXEL_DATA and pixel_data):
+            raise NotDicom(f"repeated: {tag_text(tag)} stands there twice (second value at byte {start})")
         if tag in tags:
             values[tag] = bytes(whole[start:end])
         elif tag == PIXEL_DATA:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -19,11 +20,15 @@ class GatewayApi:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        # To read the authorities of this machine takes longer than most answers do, and only https needs them.
+        self._verify: bool | ssl.SSLContext = True
+        if not self._url.startswith("https:"):
+            self._verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def status(self) -> dict[str, Any]:
         """Return `GET /studies`. Raises `PeerUnreachable`, or `HarnessError` for an answer that is none."""
         try:
-            answer = httpx.get(f"{self._url}/studies", timeout=_TIME_OUT, trust_env=False)
+            answer = httpx.get(f"{self._url}/studies", timeout=_TIME_OUT, trust_env=False, verify=self._verify)
             answer.raise_for_status()
             document = answer.json()
         except httpx.TransportError as error:
@@ -80,7 +85,8 @@ class GatewayApi:
         self, method: str, path: str, time_out: httpx.Timeout = _TIME_OUT, **content: Any
     ) -> tuple[httpx.Response, Any]:
         try:
-            answer = httpx.request(method, f"{self._url}/{path}", timeout=time_out, trust_env=False, **content)
+            url = f"{self._url}/{path}"
+            answer = httpx.request(method, url, timeout=time_out, trust_env=False, verify=self._verify, **content)
             document = answer.json()
         except httpx.TransportError as error:
             raise PeerUnreachable(f"no gateway answers at {self._url} ({error})") from error
@@ -105,7 +111,7 @@ class GatewayApi:
         quiet = httpx.Timeout(10.0, read=None)
         try:
             url = f"{self._url}/events/stream?after={after}"
-            with httpx.stream("GET", url, timeout=quiet, trust_env=False) as answer:
+            with httpx.stream("GET", url, timeout=quiet, trust_env=False, verify=self._verify) as answer:
                 answer.raise_for_status()
                 answered()
                 for line in answer.iter_lines():

@@ -43,6 +43,8 @@ _WAITS_FOR_REQUEST, _ESTABLISHED, _WAITS_FOR_CLOSE = "Sta2", "Sta6", "Sta13"  # 
 # Before this side knows of the connection, and while it owes an answer to a request or a release: what is sent then
 # waits. A peer that is in a hurry breaks nothing, and the library's two threads cannot get into each other's way.
 _OUR_TURN = frozenset(("Sta1", "Sta3", "Sta8"))
+# Awaiting A-RELEASE-RP, after A-RELEASE-RQ of this side, or of both (PS3.8 9.2.1).
+_HAS_RELEASED = frozenset(("Sta7", "Sta9", "Sta10", "Sta11", "Sta12"))
 _CLOSED, _TIMER_EXPIRED, _INVALID = "Evt17", "Evt18", "Evt19"
 
 
@@ -204,7 +206,12 @@ class Guard:
         """Make room for the rest of the PDU, unless its head tells that it is none."""
         state = self._dul.state_machine.current_state
         head = bytes(self._pdu)
-        fault = pdus.head_fault(head, self._settings.maximum_length, expects_request=state == _WAITS_FOR_REQUEST)
+        fault = pdus.head_fault(
+            head,
+            self._settings.maximum_length,
+            expects_request=state == _WAITS_FOR_REQUEST,
+            has_released=state in _HAS_RELEASED,
+        )
         if fault is not None:
             self._refuse(fault)
             return False

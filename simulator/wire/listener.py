@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
 import ssl
 import threading
 from typing import Any
@@ -55,6 +57,13 @@ class Listener(ThreadedAssociationServer):
     def port(self) -> int:
         """The port that was bound."""
         return int(self.server_address[1])
+
+    def shutdown(self) -> None:
+        """Stop taking connections, and wait until that is so."""
+        with contextlib.suppress(OSError):  # where this does not wake `serve_forever`, it looks by itself soon
+            listening: Any = self.socket
+            listening.shutdown(socket.SHUT_RDWR)
+        super().shutdown()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Take a connection unless there are too many already; a limit on associations does not count the silent."""

@@ -8,7 +8,11 @@ A script is a list of steps, each a mapping as a scenario file writes it:
 | `send: {file: NAME}` | the bytes of `fixtures/pdu/NAME.hex` are sent: hexadecimal, `#` begins a comment |
 | `send: {pdu: A-ABORT, source: 2, ...}` | a PDU is sent, built by `simulator.wire.pdu_builders`; `length` states a wrong one |
 | `send: {message: C-ECHO-RQ, context_id: 1, ...}` | a DIMSE message is sent: elements of the command set by name, `data_set` in hexadecimal |
-| `recv: A-ASSOCIATE-AC`, `within: 5` | that PDU, or that whole DIMSE message, must come next |
+| `send: {hl7: "MSH|..."}` | an HL7 message is sent as an MLLP block; a segment a line |
+| `send: {text: "GET /"}` | the characters are sent as they are |
+| `recv: A-ASSOCIATE-AC`, `within: 5` | that PDU, or that whole DIMSE message, must come next; `recv: HL7`: an MLLP block |
+| `recv: A-ASSOCIATE-RJ`, `expect: {reason: 7}` | and it must say this; fields as `simulator.wire.pdu_facts` names them |
+| `wait: 0.5` | nothing is sent for so many seconds; the peer may say what it likes, and must not end the connection |
 | `await_end: fin`, `within: 5` | the peer must end the connection: `fin`, `rst`, `abort` (A-ABORT), or `any` |
 | `close: fin` | this side ends the connection: `fin`, `rst`, or `half` (FIN, and goes on reading) |
 
@@ -25,7 +29,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from simulator.wire import command_set, pdu_builders
+from simulator.wire import command_set, pdu_builders, pdu_facts
 from simulator.wire.command_set import CommandSet
 from simulator.wire.pdu_builders import Answered, Proposed, proposed_in, titles_in
 from simulator.wire.pdu_stream import KINDS, Message, Pdu
@@ -119,10 +123,18 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """A PDU or a whole DIMSE message of this kind must come next, within so many seconds."""
+    """A PDU, a whole DIMSE message or an HL7 block must come next, within so many seconds, and say this."""
 
     kind: str
     within: float = WITHIN
+    expect: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Say nothing for so many seconds."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +152,7 @@ class Close:
     how: HowClosed = "fin"
 
 
-Step = Send | Receive | AwaitEnd | Close
+Step = Send | Receive | Pause | AwaitEnd | Close
 
 _BUILDERS: Mapping[str, Callable[..., bytes]] = {
     "A-ASSOCIATE-RQ": pdu_builders.associate_rq,
@@ -150,10 +162,12 @@ _BUILDERS: Mapping[str, Callable[..., bytes]] = {
     "A-RELEASE-RP": pdu_builders.release_rp,
     "A-ABORT": pdu_builders.abort,
 }
-_RECEIVABLE = (*KINDS, *command_set.FIELDS)
+HL7 = "HL7"
+_RECEIVABLE = (*KINDS, *command_set.FIELDS, HL7)
 _MESSAGE_KEYS = ("context_id", "data_set", "maximum_length")
-_CONTENTS = ("hex", "file", "pdu", "message")
-_STEPS = ("send", "recv", "await_end", "close")
+_CONTENTS = ("hex", "file", "pdu", "message", "hl7", "text")
+_STEPS = ("send", "recv", "wait", "await_end", "close")
+_BESIDE = {"recv": ("within", "expect"), "await_end": ("within",)}
 
 
 def script(steps: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
@@ -169,21 +183,36 @@ def script(steps: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
 
 def step(written: Mapping[str, Any]) -> Step:
     """Return the step that a mapping describes. Raises `ValueError` in words with near misses."""
-    verb = next((key for key in written if key != "within"), "")
+    verb = next((key for key in written if key not in ("within", "expect")), "")
     _known(verb, _STEPS, "step")
-    _only(written, (verb, "within") if verb in ("recv", "await_end") else (verb,))
-    value, within = written[verb], written.get("within", WITHIN)
-    if isinstance(within, bool) or not isinstance(within, int | float) or within <= 0:
-        raise ValueError(f"within: {within!r} is no number of seconds above 0")
+    _only(written, (verb, *_BESIDE.get(verb, ())))
+    value, within = written[verb], _seconds("within", written.get("within", WITHIN))
     if verb == "send":
         if not isinstance(value, Mapping):
             raise ValueError(f"send takes a mapping with one of {', '.join(_CONTENTS)}")
         return Send(_content(value))
     if verb == "recv":
-        return Receive(_known(value, _RECEIVABLE, "PDU or message"), float(within))
+        kind = _known(value, _RECEIVABLE, "PDU or message")
+        return Receive(kind, within, _expected(kind, written.get("expect", {})))
+    if verb == "wait":
+        return Pause(_seconds("wait", value))
     if verb == "await_end":
-        return AwaitEnd(_known(value, get_args(HowEnded), "end of a connection"), float(within))
+        return AwaitEnd(_known(value, get_args(HowEnded), "end of a connection"), within)
     return Close(_known(value, get_args(HowClosed), "way to close"))
+
+
+def _seconds(key: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise ValueError(f"{key}: {value!r} is no number of seconds above 0")
+    return float(value)
+
+
+def _expected(kind: str, expect: Any) -> Mapping[str, Any]:
+    if not isinstance(expect, Mapping):
+        raise ValueError(f"expect: {expect!r} is no mapping of fields to what they must say")
+    fields = pdu_facts.FIELDS.get(kind, () if kind in KINDS else pdu_facts.MESSAGE_FIELDS)
+    _only(expect, fields)
+    return expect
 
 
 def hexadecimal(text: str) -> bytes:
@@ -208,8 +237,16 @@ def _content(value: Mapping[str, Any]) -> Bytes | FromFile | NamedPdu | NamedMes
     if named == ["file"]:
         _only(value, ("file",))
         return FromFile(str(value["file"]))
+    if named in (["hl7"], ["text"]):
+        _only(value, tuple(named))
+        return Bytes(_block(str(value["hl7"])) if named == ["hl7"] else str(value["text"]).encode())
     others = {key: inner for key, inner in value.items() if key != named[0]}
     return _pdu(value["pdu"], others) if named == ["pdu"] else _message(value["message"], others)
+
+
+def _block(text: str) -> bytes:
+    """Return an MLLP block (HL7 v2.3.1 appendix C) of the segments that stand on the lines of `text`."""
+    return b"\x0b" + "".join(f"{line.strip()}\r" for line in text.splitlines()).encode() + b"\x1c\r"
 
 
 def _pdu(kind: Any, fields: Mapping[str, Any]) -> NamedPdu:
@@ -263,7 +300,8 @@ def _accepting(heard: Heard) -> dict[str, Any]:
 def _known(word: Any, known: Collection[str], what: str) -> Any:
     if word not in known:
         near = difflib.get_close_matches(str(word), known, n=3)
-        raise ValueError(f"there is no {what} {word!r} ({'near' if near else 'known'}: {', '.join(near or known)})")
+        listed = ", ".join(near or map(str, known)) or "none"
+        raise ValueError(f"there is no {what} {word!r} ({'near' if near else 'known'}: {listed})")
     return word
 
 

@@ -47,8 +47,11 @@ def name(kind: int) -> str:
     return NAMES.get(kind, f"PDU type {kind:02X}H")
 
 
-def head_fault(head: bytes, maximum_length: int, *, expects_request: bool) -> Fault | None:
-    """Return what is wrong with the first six bytes of a PDU: its type and its length."""
+def head_fault(head: bytes, maximum_length: int, *, expects_request: bool, has_released: bool) -> Fault | None:
+    """Return what is wrong with the first six bytes of a PDU: its type and its length.
+
+    has_released: this side sent A-RELEASE-RQ, so that an answer to it may come.
+    """
     kind, _, length = struct.unpack(">BBL", head)
     if kind not in NAMES:
         return Fault("pdu.unknown-type", _stranger(head), UNRECOGNISED_PDU)
@@ -56,6 +59,8 @@ def head_fault(head: bytes, maximum_length: int, *, expects_request: bool) -> Fa
         return Fault("pdu.unexpected", f"{name(kind)} where an A-ASSOCIATE-RQ is expected", UNEXPECTED_PDU)
     if not expects_request and kind in (ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ):
         return Fault("pdu.unexpected", f"{name(kind)} on an association that is established", UNEXPECTED_PDU)
+    if kind == RELEASE_RP and not has_released:
+        return Fault("pdu.unexpected", "A-RELEASE-RP that answers no A-RELEASE-RQ", UNEXPECTED_PDU)
     if kind == P_DATA_TF and length > maximum_length:
         words = f"P-DATA-TF of {length} bytes; this side announced that it takes {maximum_length} at most"
         return Fault("pdu.too-long", words, INVALID_PARAMETER)
@@ -129,9 +134,10 @@ def request_fault(pdu: bytes) -> Fault | None:
         return Fault("pdu.malformed", f"A-ASSOCIATE-RQ of {len(pdu)} bytes; it has 74 before its items")
     try:
         found = list(_items(pdu, _FIXED))
+        context_ids: set[int] = set()
         for kind, begin, content in found:
             if kind == _PRESENTATION_CONTEXT:
-                _check_context(begin, content)
+                _check_context(begin, content, context_ids)
             elif kind == _USER_INFORMATION:
                 list(_items(content, 0, begin + 4))
     except ValueError as error:
@@ -147,9 +153,13 @@ def request_fault(pdu: bytes) -> Fault | None:
     return None
 
 
-def _check_context(begin: int, content: bytes) -> None:
+def _check_context(begin: int, content: bytes, others: set[int]) -> None:
+    """Raise `ValueError` for a context that is none, or whose ID is among the others'; else put it there."""
     if len(content) < 4 or content[0] % 2 == 0:
         raise ValueError(f"presentation context item at byte {begin} has no odd ID: {hexadecimal(content[:4])}")
+    if content[0] in others:
+        raise ValueError(f"presentation context {content[0]} (byte {begin}) stands there for the second time")
+    others.add(content[0])
     kinds = [kind for kind, _, _ in _items(content, 4, begin + 4)]
     if kinds.count(_ABSTRACT_SYNTAX) != 1 or _TRANSFER_SYNTAX not in kinds:
         raise ValueError(f"presentation context {content[0]} (byte {begin}) has no abstract or no transfer syntax")

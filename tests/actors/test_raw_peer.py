@@ -210,3 +210,66 @@ def test_every_file_of_pdus_says_what_it_is_and_is_hexadecimal(file: Any) -> Non
     text = file.read_text(encoding="utf-8")
     assert text.startswith("# ")
     assert hexadecimal(text)
+
+
+REJECTS: list[Any] = [{"recv": "A-ASSOCIATE-RQ"}, {"send": {"pdu": "A-ASSOCIATE-RJ", "source": 3, "reason": 1}}]
+
+
+@pytest.mark.parametrize(
+    ("expect", "problem"),
+    [
+        ({"result": 1, "source": 3, "reason": 1}, ""),
+        ({"reason": 1}, ""),
+        ({"source": 1, "reason": 7}, "step 2: A-ASSOCIATE-RJ: source is 3, not 1; reason is 1, not 7"),
+    ],
+)
+def test_what_a_pdu_says_is_compared_with_what_was_expected(expect: dict[str, int], problem: str) -> None:
+    with listening(*REJECTS, {"await_end": "any"}) as (_, port):
+        here = Played([ASKED[0], {"recv": "A-ASSOCIATE-RJ", "expect": expect}])
+        assert here.peer.play(HOST, port) is not problem.startswith("step")
+    assert ended(here)[1] == problem
+
+
+def test_contexts_and_statuses_are_compared_one_by_one(scp: int) -> None:
+    contexts = [
+        {"context_id": 1, "abstract_syntax_uid": CT, "transfer_syntax_uids": ["1.2.840.10008.1.2"]},
+        {"context_id": 3, "abstract_syntax_uid": "1.2.3", "transfer_syntax_uids": ["1.2.840.10008.1.2"]},
+        {"context_id": 5, "abstract_syntax_uid": CT, "transfer_syntax_uids": ["1.2.3.4"]},
+    ]
+    steps: list[Any] = [
+        {"send": {"pdu": "A-ASSOCIATE-RQ", "contexts": contexts}},
+        {"recv": "A-ASSOCIATE-AC", "expect": {"contexts": {1: 0, 3: 3, 5: 4}, "maximum_length": 131072}},
+        store(1),
+        {"recv": "C-STORE-RSP", "expect": {"status": "A700", "message_id_being_responded_to": 1}},
+    ]
+    here = Played(steps)
+    assert here.peer.play(HOST, scp), ended(here)
+    steps[1] = {"recv": "A-ASSOCIATE-AC", "expect": {"contexts": {1: 4, 7: 0}}}
+    here = Played(steps)
+    assert not here.peer.play(HOST, scp)
+    assert ended(here)[1] == "step 2: A-ASSOCIATE-AC: contexts 1 is 0, not 4; contexts 7 is missing, not 0"
+
+
+def test_a_peer_that_waits_hears_what_comes_meanwhile_and_notices_the_end() -> None:
+    with listening({"recv": "A-ASSOCIATE-RQ"}, {"wait": 0.05}, *ACCEPTED[1:], {"close": "fin"}) as (_, port):
+        here = Played([ASKED[0], {"wait": 0.3}, {"recv": "A-ASSOCIATE-AC"}])
+        assert not here.peer.play(HOST, port)
+    assert ended(here)[1] == "step 2: expected nothing during the wait; the peer closed the connection (FIN)"
+    with listening({"recv": "A-ASSOCIATE-RQ"}, *ACCEPTED[1:], {"wait": 5}) as (there, port):
+        here = Played([ASKED[0], {"wait": 0.1}, {"recv": "A-ASSOCIATE-AC"}])
+        assert here.peer.play(HOST, port)
+    assert "step 3: expected nothing during the wait" in ended(there)[1]
+
+
+def test_it_speaks_hl7_too() -> None:
+    acknowledgement = "MSH|^~\\&|||||||ACK|1|P|2.3.1\nMSA|AR|M1"
+    with listening({"recv": "HL7"}, {"send": {"hl7": acknowledgement}}) as (there, port):
+        here = Played(
+            [{"send": {"hl7": "MSH|^~\\&|A|B"}}, {"recv": "HL7", "expect": {"code": "AR", "control_id": "M1"}}]
+        )
+        assert here.peer.play(HOST, port)
+    assert ended(there)[1] == ""
+    with listening({"recv": "HL7"}, {"send": {"hl7": acknowledgement}}) as (_, port):
+        here = Played([{"send": {"hl7": "MSH|^~\\&|A|B"}}, {"recv": "HL7", "expect": {"code": "AA"}}])
+        assert not here.peer.play(HOST, port)
+    assert ended(here)[1] == "step 2: HL7: code is AR, not AA"

@@ -119,7 +119,7 @@ def test_it_is_tried_as_often_as_the_site_says_and_then_failed(parts: tuple[Stor
         at_work.await_ends(3)
         [(_, state, attempts, problem)] = at_work.states()
         assert (state, attempts) == ("failed", 3)
-        assert problem == f"4 of 4 instances were not stored; the first: {UIDS[0]}: answered A700"
+        assert problem == f"4 of 4 instances were not stored; the first: {UIDS[0]}: answered A700 (out of resources)"
         assert at_work.queue.outcome(UID) == "failed"
         taking.answers = {}
         at_work.whole()  # somebody tries again

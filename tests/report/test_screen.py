@@ -50,12 +50,14 @@ def shown(width: int, terminal: bool, *, folder: Path | None = Path("reports/202
     told = made.scenario("matched", [made.case(made.MATCHED, name) for name in ("passes", "fails")])
     with Screen(where) as screen:
         screen.start("matched", made.SEED, 2)
-        listener = Listener(screen.begun, screen.seen, screen.ended)
+        listener = Listener(screen.begun, screen.seen, screen.ended, screen.told)
         for number, seen in enumerate((made.good(), made.bad(COMMENT))):
             listener.begun(plan(told, told.cases[number], made.SEED, Site()))
             for event in seen:
                 listener.seen(event)
-            listener.ended(made.outcome(told, number, *seen))
+            outcome = made.outcome(told, number, *seen)
+            listener.ended(outcome)
+            listener.told(outcome)
         screen.end(made.failed(COMMENT), folder)
     return where.export_text(clear=False)
 
@@ -95,7 +97,7 @@ def test_on_a_terminal_sentences_are_broken_at_words_and_stay_in_their_column(wi
 def test_elsewhere_a_sentence_is_one_line_without_colours() -> None:
     where = console(60, terminal=False)
     told = made.scenario("matched", [made.case(made.MATCHED)])
-    Screen(where).ended(made.outcome(told, 0, *made.bad(COMMENT)))
+    Screen(where).told(made.outcome(told, 0, *made.bad(COMMENT)))
     plain = written(where)
     assert "\x1b" not in plain
     assert any(line.endswith(f"({COMMENT})") for line in plain.splitlines())
@@ -108,7 +110,7 @@ def test_a_long_id_is_never_broken(terminal: bool) -> None:
     told = made.scenario(name, [made.case(made.MATCHED, case)])
     screen = Screen(where)
     screen.begun(plan(told, told.cases[0], 1, Site()))
-    screen.ended(made.outcome(told, 0, *made.good()))
+    screen.told(made.outcome(told, 0, *made.good()))
     assert any(line.endswith(LONG) for line in where.export_text().splitlines())
 
 
@@ -120,7 +122,7 @@ def test_progress_is_for_a_terminal_alone_and_goes_away(terminal: bool) -> None:
         screen.begun(plan(told, told.cases[0], 1, Site()))
         for event in made.good():
             screen.seen(event)
-        screen.ended(made.outcome(told, 0, *made.good()))
+        screen.told(made.outcome(told, 0, *made.good()))
     assert ("sent 2/2 · stored 2 · arrived 2" in written(where)) is terminal
     assert (SHOW_CURSOR in written(where)) is terminal
     assert "arrived" not in written(where).rpartition(ERASE_LINE)[2]
@@ -165,7 +167,7 @@ def _interrupted(screen: Screen, planned: Plan) -> None:
 def test_brackets_are_not_taken_for_markup_and_escapes_do_not_reach_the_terminal() -> None:
     where = console(140, terminal=False)
     told = made.scenario("matched", [made.case(made.MATCHED, "red")])
-    Screen(where).ended(made.outcome(told, 0, *made.bad("[bold]\x1b[2J[/bold]")))
+    Screen(where).told(made.outcome(told, 0, *made.bad("[bold]\x1b[2J[/bold]")))
     text = where.export_text()
     assert "matched[red]" in text
     assert "[bold]\\x1b[2J[/bold]" in text
@@ -177,7 +179,7 @@ def test_a_console_without_unicode_gets_other_marks() -> None:
     told = made.scenario("matched", [made.case(made.MATCHED)])
     screen = Screen(where)
     screen.begun(plan(told, told.cases[0], 1, Site()))
-    screen.ended(made.outcome(told, 0, *made.bad("太多")))
+    screen.told(made.outcome(told, 0, *made.bad("太多")))
     text = where.export_text()
     assert "x failed" in text
     assert "\\u592a\\u591a" in text

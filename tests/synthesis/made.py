@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
-from pydicom.datadict import keyword_for_tag
 
 from simulator.rules.accession import AccessionRules
 from simulator.rules.sop_classes import SEED_IMAGE_CLASSES, SopClass, by_name
@@ -46,10 +45,6 @@ def a_study(
     spec = studies.SeriesSpec(sop_class, instances, size, size, syntax)
     told = [saying(*pair) for pair in lies.items()] if isinstance(lies, Mapping) else lies
     return studies.study(seed, an_order(seed), [spec], told, character_set)
-
-
-def keywords_of(tags: Iterable[int]) -> set[str]:
-    return {keyword_for_tag(tag) for tag in tags}
 
 
 def read(instance: studies.Instance) -> Dataset:

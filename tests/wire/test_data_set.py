@@ -369,6 +369,20 @@ def test_a_survey_notices_a_cut(pair: tuple[Dataset, str]) -> None:
         refused(data[:cut], syntax)
 
 
+@pytest.mark.parametrize("tag", [DESCRIPTION, data_set.PIXEL_DATA])
+@pytest.mark.parametrize("syntax", [IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN])
+def test_a_survey_refuses_what_it_is_asked_for_twice(tag: int, syntax: str) -> None:
+    vr = b"OB" if tag == data_set.PIXEL_DATA else b"LO"
+    once = element(tag, vr, b"ONE ", syntax)
+    data = once + element(tag, vr, b"ANOTHER ", syntax)
+    place = data.index(b"ANOTHER ")
+    with pytest.raises(NotDicom, match=rf"repeated: \S+ stands there twice \(second value at byte {place}\)"):
+        data_set.survey(data, syntax, {DESCRIPTION})
+    # The same attribute in a sequence is another one.
+    nested = in_a_sequence(once, syntax, closed=True) + once
+    assert data_set.survey(nested, syntax, {DESCRIPTION}).values == ({} if vr == b"OB" else {DESCRIPTION: b"ONE "})
+
+
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_survey_has_no_complaint_about_real_files(name: str) -> None:
     data, syntax = content(name)

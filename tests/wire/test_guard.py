@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from simulator.wire.acceptor import Acceptor
 from simulator.wire.association import VERIFICATION, Context, Response, TimeOuts
 from simulator.wire.incidents import Incident
+from simulator.wire.pdu_builders import Proposed, associate_rq
 from tests.synthesis.made import CT, EXPLICIT
 from tests.wire import pdus
 from tests.wire.listening import Listening, listening, no_more, to_the_end
@@ -44,6 +45,7 @@ def established(connection: socket.socket, request: bytes = b"") -> None:
 
 # --- instead of an A-ASSOCIATE-RQ --------------------------------------------------------------------
 
+TWICE = associate_rq(contexts=[Proposed(1, VERIFICATION), Proposed(1, CT.uid)])
 HELLO = b"\x16\x03\x01\x00\xf6\x01\x00\x00\xf2\x03\x03"
 
 
@@ -58,6 +60,7 @@ HELLO = b"\x16\x03\x01\x00\xf6\x01\x00\x00\xf2\x03\x03"
         (ECHO, "pdu.unexpected", "P-DATA-TF where an A-ASSOCIATE-RQ is expected"),
         (pdus.RELEASE_REQUEST, "pdu.unexpected", "A-RELEASE-RQ where an A-ASSOCIATE-RQ"),
         (pdus.pdu(0x02, bytes(80)), "pdu.unexpected", "A-ASSOCIATE-AC where an A-ASSOCIATE-RQ"),
+        (TWICE, "pdu.malformed", "presentation context 1 (byte 149) stands there for the second time"),
         (b"\x01\0\xff\xff\xff\xff", "pdu.too-long", "announced with 4294967295 bytes"),
         (pdus.pdu(0x01, bytes(20)), "pdu.malformed", "A-ASSOCIATE-RQ of 26 bytes; it has 74 before its items"),
     ],
@@ -172,6 +175,7 @@ def test_what_real_devices_send_is_accepted(gateway: Listening, request_: bytes)
         (pdus.request(), "pdu.unexpected", "A-ASSOCIATE-RQ on an association that is established", 2),
         (b"\x04\0\xff\xff\xff\xff", "pdu.too-long", "P-DATA-TF of 4294967295 bytes", 6),
         (b"\x04\0\0\2\0\1", "pdu.too-long", "131073 bytes; this side announced that it takes 131072", 6),
+        (pdus.pdu(0x06, bytes(4)), "pdu.unexpected", "A-RELEASE-RP that answers no A-RELEASE-RQ", 2),
         (pdus.pdu(0x05, bytes(5)), "pdu.malformed", "A-RELEASE-RQ announced with 5 bytes", 6),
         (pdus.pdu(0x04, b""), "pdu.malformed", "P-DATA-TF without a PDV", 6),
         (pdus.pdu(0x04, b"\0\0"), "pdu.malformed", "2 bytes at byte 6 are no PDV", 6),

@@ -7,7 +7,19 @@ import pytest
 from simulator.wire import pdu_builders
 from simulator.wire.command_set import STATUS
 from simulator.wire.pdu_builders import Answered, Proposed
-from simulator.wire.pdu_script import AwaitEnd, Bytes, Close, FromFile, Heard, Receive, Send, hexadecimal, script, step
+from simulator.wire.pdu_script import (
+    AwaitEnd,
+    Bytes,
+    Close,
+    FromFile,
+    Heard,
+    Pause,
+    Receive,
+    Send,
+    hexadecimal,
+    script,
+    step,
+)
 from simulator.wire.pdu_stream import Message, MessageReader, Pdu, PduStream
 
 UID = "1.2.840.10008.1.1"
@@ -31,6 +43,9 @@ def test_steps_are_read_as_they_are_written() -> None:
             {"recv": "C-STORE-RSP"},
             {"await_end": "rst", "within": 0.5},
             {"close": "half"},
+            {"recv": "A-ASSOCIATE-RJ", "expect": {"reason": 7}},
+            {"wait": 0.5},
+            {"send": {"hl7": "MSH|a\n PID|b\n"}},
         ]
     ) == (
         Send(Bytes(b"\7\0\0\0\0\4")),
@@ -39,6 +54,9 @@ def test_steps_are_read_as_they_are_written() -> None:
         Receive("C-STORE-RSP", 10.0),
         AwaitEnd("rst", 0.5),
         Close("half"),
+        Receive("A-ASSOCIATE-RJ", 10.0, {"reason": 7}),
+        Pause(0.5),
+        Send(Bytes(b"\x0bMSH|a\rPID|b\r\x1c\r")),
     )
 
 
@@ -81,10 +99,13 @@ def test_every_element_of_a_message_can_be_wrong() -> None:
     ("written", "words"),
     [
         ({"snd": {"hex": "00"}}, "there is no step 'snd' (near: send)"),
-        ({}, "there is no step '' (known: send, recv, await_end, close)"),
+        ({}, "there is no step '' (known: send, recv, wait, await_end, close)"),
         ({"send": "00"}, "send takes a mapping with one of hex, file, pdu, message"),
-        ({"send": {"hex": "00", "pdu": "A-ABORT"}}, "send takes one of hex, file, pdu, message; here are hex, pdu"),
-        ({"send": {}}, "send takes one of hex, file, pdu, message; here are none"),
+        (
+            {"send": {"hex": "00", "pdu": "A-ABORT"}},
+            "send takes one of hex, file, pdu, message, hl7, text; here are hex, pdu",
+        ),
+        ({"send": {}}, "send takes one of hex, file, pdu, message, hl7, text; here are none"),
         ({"send": {"hex": "0g"}}, "not hexadecimal: "),
         ({"send": {"hex": "00", "with": 1}}, "there is no key 'with'"),
         ({"send": {"pdu": "A-ABORD"}}, "there is no PDU 'A-ABORD' (near: A-ABORT"),
@@ -107,6 +128,12 @@ def test_every_element_of_a_message_can_be_wrong() -> None:
         ({"recv": "A-ABORT", "within": "5"}, "within: '5' is no number of seconds above 0"),
         ({"recv": "A-ABORT", "withing": 5}, "there is no key 'withing' (near: within"),
         ({"close": "fin", "within": 5}, "there is no key 'within'"),
+        ({"recv": "A-ASSOCIATE-RJ", "expect": {"reson": 7}}, "there is no key 'reson' (near: reason"),
+        ({"recv": "C-STORE-RSP", "expect": {"reason": 7}}, "there is no key 'reason'"),
+        ({"recv": "A-RELEASE-RP", "expect": {"reason": 7}}, "there is no key 'reason' (known: none)"),
+        ({"recv": "A-ABORT", "expect": 2}, "expect: 2 is no mapping"),
+        ({"wait": 0}, "wait: 0 is no number of seconds above 0"),
+        ({"wait": 1, "within": 5}, "there is no key 'within'"),
         ({"await_end": "reset"}, "there is no end of a connection 'reset'"),
         ({"close": "abort"}, "there is no way to close 'abort'"),
     ],

@@ -1,0 +1,111 @@
+"""Runs what a command chose: puts the run's folder up, runs, judges, reports, and returns the exit code."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulator.cli import terminal
+from simulator.errors import HarnessError, StartError
+
+if TYPE_CHECKING:
+    from simulator.report.html import Tile
+    from simulator.report.screen import Screen
+    from simulator.scenario.binding import Bindings
+    from simulator.scenario.model import Scenario
+    from simulator.scenario.run import CaseOutcome, ScenarioOutcome, Settings
+    from simulator.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is to be run, and how.
+
+    name: of the run's folder, which is made below `reports`. workers: cases side by side; 1 runs them in this
+    process. bound: real systems by their roles. as_json: print result.json in place of the screen.
+    """
+
+    name: str
+    scenarios: tuple[Scenario, ...]
+    seed: int
+    site: Site
+    reports: Path
+    workers: int = 1
+    bound: Bindings = field(default_factory=dict)
+    as_json: bool = False
+
+
+def perform(chosen: Chosen) -> int:
+    """Run, judge and report; return the exit code."""
+    from simulator.events import now
+    from simulator.report import files, model, screen
+    from simulator.scenario.run import PATIENCE, PATIENCE_WITH_PEOPLE, Settings
+
+    started, clock = now(), time.monotonic()
+    try:
+        folder = files.run_folder(chosen.reports, chosen.name, started)
+    except OSError as error:
+        raise StartError(
+            f"reports cannot be written to {chosen.reports}: {error.strerror}", "choose a --reports DIR"
+        ) from error
+    log_to(folder / "runner.log")
+    with screen.Screen(terminal.err if chosen.as_json else terminal.out) as face:
+        face.start(chosen.name, chosen.seed, sum(len(scenario.cases) for scenario in chosen.scenarios))
+        settings = Settings(
+            seed=chosen.seed,
+            site=chosen.site,
+            folder=folder / "cases",
+            patience=PATIENCE_WITH_PEOPLE if chosen.bound else PATIENCE,
+            bound=chosen.bound,
+        )
+        try:
+            outcomes = _run(chosen, settings, face, folder, started)
+        except KeyboardInterrupt:
+            raise HarnessError(
+                "interrupted: this run has no result", f"what was seen until then is in {folder / 'history.jsonl'}"
+            ) from None
+    result = model.result(chosen.name, started, time.monotonic() - clock, chosen.seed, chosen.site.site, outcomes)
+    files.write(folder, result, _sheet(outcomes))
+    files.point_latest(chosen.reports, folder)
+    face.end(result, folder)
+    if chosen.as_json:
+        terminal.print_json(result.model_dump(mode="json"))
+    return result.exit_code
+
+
+def log_to(file: Path) -> None:
+    """Have what peers and libraries say in the log stand in a file, not across the progress of the run."""
+    shown = logging.FileHandler(file, encoding="utf-8", delay=True)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[shown], force=True)
+
+
+def _run(chosen: Chosen, settings: Settings, face: Screen, folder: Path, started: str) -> list[ScenarioOutcome]:
+    """Run the scenarios; each case's history is on disk when it ends. SIGTERM interrupts like Ctrl-C."""
+    from simulator.scenario import history, run, workers
+    from simulator.scenario.nursery import Nursery
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    header = {"name": chosen.name, "started": started, "seed": chosen.seed}
+    with history.Writer(folder / "history.jsonl", header) as writer:
+
+        def ended(outcome: CaseOutcome) -> None:
+            writer.append(outcome.history)
+            face.ended(outcome)
+
+        listener = run.Listener(face.begun, face.seen, ended, face.told, face.running, face.asked)
+        if chosen.workers > 1:
+            prepare = partial(log_to, folder / "runner.log")
+            return workers.run(chosen.scenarios, settings, chosen.workers, listener, prepare)
+        with Nursery() as nursery:
+            return run.run(chosen.scenarios, replace(settings, nursery=nursery), listener)
+
+
+def _sheet(outcomes: list[ScenarioOutcome]) -> list[Tile]:
+    from simulator.report.html import Tile
+
+    return [Tile(case.id, picture) for outcome in outcomes for case in outcome.cases for picture in case.pictures]

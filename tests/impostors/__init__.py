@@ -1,0 +1,22 @@
+"""Deliberately wrong gateways. Each is the reference gateway with one lie in it; the scenarios must catch them all.
+
+Run as a program it is `simulate gateway` with its name in front: `python -m tests.impostors NAME --site F ...`.
+"""
+
+from __future__ import annotations
+
+from simulator.gateway.server import Gateway
+from tests.impostors import associating, committing, deciding, forwarding, orders, storing
+from tests.impostors.caught import Caught
+
+CAUGHT: tuple[Caught, ...] = (
+    *storing.CAUGHT,
+    *deciding.CAUGHT,
+    *orders.CAUGHT,
+    *associating.CAUGHT,
+    *committing.CAUGHT,
+    *forwarding.CAUGHT,
+)
+"""Every wrong gateway, with the case that must catch it; one may be caught by several."""
+
+IMPOSTORS: dict[str, type[Gateway]] = {each.name: each.gateway for each in CAUGHT}
