@@ -60,7 +60,16 @@ class Database:
     # --- rows ----------------------------------------------------------------------------------------
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return all rows of a query."""
+        """Return all rows of a query, once what waits to be written is written."""
+        with self._lock:
+            self._catch_up()
+            return self._found(query, *values)
+
+    def _catch_up(self) -> None:
+        """Write what waits to be written."""
+
+    def _found(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows of a query over what is written."""
         try:
             with self._lock:
                 return self._db.execute(query, values).fetchall()
@@ -80,6 +89,7 @@ class Database:
         entry = None
         try:
             with self._lock, self._synchronous(durable):
+                self._catch_up()
                 self._db.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._db

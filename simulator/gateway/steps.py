@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.gateway.acts import Correction, Ruling
+from simulator.gateway.backlog import Taken
 from simulator.gateway.header import Header
-from simulator.gateway.index import InstanceRow
+from simulator.gateway.rows import InstanceRow
 from simulator.rules.matching import OrderKeys, StudyKeys
 from simulator.wire.association import Response, StoreRequest
 
@@ -17,7 +18,6 @@ class Received:
 
     request: StoreRequest
     header: Header
-    digest: str
     repeated: bool
 
 
@@ -34,9 +34,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An instance that lies in the store, complete under its final name; `row` is what the index gets."""
+    """An instance that lies in the store, complete under its final name; `taken` is what the index gets."""
 
-    row: InstanceRow
+    taken: Taken
+
+    @property
+    def row(self) -> InstanceRow:
+        """What the index says of it."""
+        return self.taken.row
 
 
 @dataclass(frozen=True, slots=True)

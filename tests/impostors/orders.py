@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator import site as profile
-from simulator.gateway.index import StudyRow
+from simulator.gateway.rows import StudyRow
 from simulator.gateway.server import Gateway
 from simulator.rules.matching import OrderKeys
 from simulator.site import Site
