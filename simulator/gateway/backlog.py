@@ -16,7 +16,8 @@ from simulator.events import Event, InstanceStored, now
 from simulator.gateway.rows import InstanceRow
 from simulator.wire import data_set
 
-_GATHER_SECONDS = 0.01
+_GATHER_SECONDS = 0.05
+_SMALL = 65536  # bytes of a data set whose digest is sooner made than handed to another thread
 _RETRY_SECONDS = 1.0  # after the index did not take a batch
 _LARGEST = 32 * 1024 * 1024  # bytes of data sets that wait for their digest
 
@@ -24,24 +25,33 @@ _LOG = logging.getLogger(__name__)
 
 
 class Taken:
-    """An instance whose data set is still at hand; `row` lacks the digest."""
+    """An instance whose data set is still at hand; the `row` it is made with lacks the digest.
 
-    __slots__ = ("_data_set", "_row", "at", "size")
+    was_held: it was held before, and purged, so that it counts among its study's already.
+    """
 
-    def __init__(self, row: InstanceRow, encoded: bytes) -> None:
+    __slots__ = ("_data_set", "_row", "at", "size", "was_held")
+
+    def __init__(self, row: InstanceRow, encoded: bytes, was_held: bool) -> None:
+        self.was_held = was_held
         self._row = row
         self._data_set: bytes | None = encoded
         self.size = len(encoded)
         self.at = now()
+        if self.size <= _SMALL:
+            self._make_digest(encoded)
 
     @property
     def row(self) -> InstanceRow:
         """The row with its digest."""
         encoded = self._data_set
         if encoded is not None:  # two threads may come here at once: the digest is the same
-            self._row = replace(self._row, data_set_digest=data_set.digest(encoded))
-            self._data_set = None
+            self._make_digest(encoded)
         return self._row
+
+    def _make_digest(self, encoded: bytes) -> None:
+        self._row = replace(self._row, data_set_digest=data_set.digest(encoded))
+        self._data_set = None
 
     @property
     def study_instance_uid(self) -> str:
@@ -80,19 +90,18 @@ class Backlog:
         self._lock, self._write = lock, write
         self._waiting: dict[str, Taken] = {}
         self._size = 0
-        self._failed = False
         self._work, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
-    def add(self, taken: Taken) -> None:
-        """Have an instance indexed soon; at once where too much waits, or the last batch was not taken.
+    def add(self, taken: Taken, *, at_once: bool) -> None:
+        """Have an instance indexed soon; `at_once` too where too much waits.
 
         Raises `sqlite3.Error`, and the instance does not wait then.
         """
         with self._lock:
             self._waiting[taken.sop_instance_uid] = taken
             self._size += taken.size
-            if self._failed or self._size > _LARGEST:
+            if at_once or self._size > _LARGEST:
                 try:
                     self.flush()
                 except sqlite3.Error:
@@ -129,9 +138,9 @@ class Backlog:
             try:
                 self._write(rows, [stored(row, taken.at) for row, taken in zip(rows, left, strict=True)])
             except BaseException:
-                self._waiting, self._failed = held, True
+                self._waiting = held
                 raise
-            self._waiting, self._failed = held, False
+            self._waiting = held
             for taken in left:
                 self._drop(taken)
 

@@ -28,6 +28,7 @@ class Database:
     def __init__(self, file: Path, *, read_only: bool = False) -> None:
         """Open the index, making it when it is new. Raises `StartError` when it cannot be used."""
         self._lock = threading.RLock()
+        self._failing = False  # the last change was not taken
         self._watcher: Callable[[sqlite3.Error | None], None] = lambda _: None
         self._followers: set[Callable[[], object]] = set()
         self._finished = False
@@ -102,8 +103,10 @@ class Database:
                     raise
                 self._tell_followers()
         except sqlite3.Error as error:
+            self._failing = True
             self._watcher(error)
             raise
+        self._failing = False
         self._watcher(None)
         if entry is not None:
             audit.tell(entry)

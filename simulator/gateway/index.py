@@ -38,6 +38,7 @@ class Index(Database):
         super().__init__(file, read_only=read_only)
         self._backlog = Backlog(self._lock, self._add_rows)
         self._ever_held: dict[str, int] = {}  # by study; of those that instances came for since the start
+        self._studies: dict[str, StudyRow] = {}
 
     def close(self) -> None:
         """Write what waits, as far as the file takes it, and close it; nothing may be asked afterwards."""
@@ -63,11 +64,15 @@ class Index(Database):
             rows = self._found("SELECT * FROM instance WHERE sop_instance_uid = ?", sop_instance_uid)
         return _instance(rows[0]) if rows else None
 
-    def purged_content(self, sop_instance_uid: str) -> str | None:
-        """Return the digest of the content of an instance that was purged, or None."""
-        query = "SELECT content_digest FROM purged_instance WHERE sop_instance_uid = ?"
-        rows = self._found(query, sop_instance_uid)
-        return str(rows[0][0]) if rows else None
+    def traces(self, sop_instance_uid: str) -> tuple[bool, str | None]:
+        """Return whether the instance is held, and the digest of its content if it was purged."""
+        query = """
+            SELECT EXISTS (SELECT 1 FROM instance WHERE sop_instance_uid = ?1),
+                (SELECT content_digest FROM purged_instance WHERE sop_instance_uid = ?1)
+        """
+        with self._lock:
+            [(held, purged)] = self._found(query, sop_instance_uid)
+            return bool(held) or self._backlog.get(sop_instance_uid) is not None, purged
 
     def instances(self, study_instance_uid: str) -> tuple[InstanceRow, ...]:
         """Return the instances of a study in the order in which they came."""
@@ -80,12 +85,12 @@ class Index(Database):
         instances, series = self.rows(query, study_instance_uid)[0]
         return int(instances), int(series)
 
-    def ever_held(self, study_instance_uid: str, besides: str = "") -> int:
-        """Return how many distinct instances of the study are held or were purged, one SOP Instance UID left out."""
+    def ever_held(self, study_instance_uid: str) -> int:
+        """Return how many distinct instances of the study are held or were purged."""
         with self._lock:
             if study_instance_uid not in self._ever_held:
                 self._ever_held[study_instance_uid] = self._count(study_instance_uid)
-            return self._ever_held[study_instance_uid] - self._was_held(study_instance_uid, besides)
+            return self._ever_held[study_instance_uid]
 
     def _count(self, study_instance_uid: str) -> int:
         query = """
@@ -95,18 +100,6 @@ class Index(Database):
             )
         """
         return int(self.rows(query, study_instance_uid)[0][0])
-
-    def _was_held(self, study_instance_uid: str, sop_instance_uid: str) -> bool:
-        if not sop_instance_uid:
-            return False
-        taken = self._backlog.get(sop_instance_uid)
-        if taken is not None:
-            return taken.study_instance_uid == study_instance_uid
-        query = """
-            SELECT 1 FROM instance WHERE sop_instance_uid = ?2 AND study_instance_uid = ?1 UNION ALL
-            SELECT 1 FROM purged_instance WHERE sop_instance_uid = ?2 AND study_instance_uid = ?1
-        """
-        return bool(self._found(query, study_instance_uid, sop_instance_uid))
 
     def files(self) -> frozenset[str]:
         """Return the store's names of all instances that are indexed."""
@@ -126,11 +119,9 @@ class Index(Database):
         Whoever asks finds it from now on. Raises `sqlite3.Error` where it cannot wait, and the index does not take it.
         """
         with self._lock:
-            held = self._ever_held.pop(taken.study_instance_uid, None)
-            known = held is None or self._was_held(taken.study_instance_uid, taken.sop_instance_uid)
-            self._backlog.add(taken)
-            if held is not None:
-                self._ever_held[taken.study_instance_uid] = held + (not known)
+            self._backlog.add(taken, at_once=self._failing)
+            if taken.study_instance_uid in self._ever_held:
+                self._ever_held[taken.study_instance_uid] += not taken.was_held
 
     def _add_rows(self, rows: Sequence[InstanceRow], events: Sequence[Event]) -> None:
         with self.transaction(events):
@@ -160,8 +151,14 @@ class Index(Database):
 
     def study(self, study_instance_uid: str) -> StudyRow | None:
         """Return the study, or None."""
-        rows = self._found("SELECT * FROM study WHERE study_instance_uid = ?", study_instance_uid)
-        return _study(rows[0]) if rows else None
+        with self._lock:
+            found = self._studies.get(study_instance_uid)
+            if found is None:
+                rows = self._found("SELECT * FROM study WHERE study_instance_uid = ?", study_instance_uid)
+                found = _study(rows[0]) if rows else None
+                if found is not None and not self._db.in_transaction:
+                    self._studies = {study_instance_uid: found}  # the one that is being received
+            return found
 
     def studies(self) -> tuple[StudyRow, ...]:
         """Return all studies in the order in which they came."""
@@ -267,6 +264,7 @@ class Index(Database):
             self._db.execute("INSERT OR REPLACE INTO delivery VALUES (?,?,?)", (sop_instance_uid, destination, status))
 
     def _put_study(self, study: StudyRow) -> None:
+        self._studies = {}
         values = (
             study.study_instance_uid,
             study.accession_number,

@@ -27,14 +27,15 @@ def receive(request: StoreRequest, site: Site, index: Index, store: Store) -> Re
     if isinstance(found, Response):
         return Refused(request, found, header.glance(request))
     known = duplicates.known(found, request, index, store)
-    if known == "other":
+    if known.verdict == "other":
         comment = "an instance with this UID and other content is held already"
         return Refused(request, statuses.HELD_WITH_OTHER_CONTENT.response(comment), found)
     rule = site.image_count_rule()
-    if known == "new" and not rule.admits(index.ever_held(found.study_instance_uid, found.sop_instance_uid) + 1):
+    images = index.ever_held(found.study_instance_uid) + (not known.was_held)
+    if known.verdict == "new" and not rule.admits(images):
         comment = f"more than {site.image_limit.limit} images in this study"
         return Refused(request, statuses.beyond_image_limit(site).response(comment), found, exceeds_image_limit=True)
-    return Received(request, found, repeated=known == "repeated")
+    return Received(request, found, known.verdict == "repeated", known.was_held)
 
 
 def persist(received: Received, store: Store) -> Stored:
@@ -44,7 +45,7 @@ def persist(received: Received, store: Store) -> Stored:
     pieces = part10.head(outgoing, request.calling_ae_title), request.data_set
     name = store.write(head.study_instance_uid, head.sop_instance_uid, *pieces)
     found = row(head, request.transfer_syntax_uid, "", name, request.calling_ae_title)
-    return Stored(Taken(found, request.data_set))
+    return Stored(Taken(found, request.data_set, received.was_held))
 
 
 def row(head: Header, transfer_syntax_uid: str, digest: str, file: str, calling_ae_title: str) -> InstanceRow:

@@ -14,11 +14,15 @@ from simulator.wire.association import Response, StoreRequest
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An instance that is whole and says who it is; `repeated` when the very same is held already."""
+    """An instance that is whole and says who it is.
+
+    `repeated` when the very same is held already; `was_held` when it was once, and purged.
+    """
 
     request: StoreRequest
     header: Header
     repeated: bool
+    was_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -345,15 +345,23 @@ class Guard:
         if connection is None:
             return False
         try:
-            connection.settimeout(self._settings.time_outs.pdu)
-            connection.sendall(encoded)
-            connection.settimeout(0.0)
+            self._send_all(connection, encoded)
         except OSError as error:
             self._lost(f"{pdus.name(encoded[0])} cannot be sent ({error or type(error).__name__})")
             return False
         self._last = time.monotonic()
         evt.trigger(self._association, evt.EVT_DATA_SENT, {"data": encoded})
         return True
+
+    def _send_all(self, connection: socket.socket, encoded: bytes) -> None:
+        try:
+            sent = connection.send(encoded)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            sent = 0
+        if sent < len(encoded):
+            connection.settimeout(self._settings.time_outs.pdu)
+            connection.sendall(encoded[sent:])
+            connection.settimeout(0.0)
 
     def _abort(self, pdu: A_ABORT_RQ) -> None:
         fault, by_provider = self._fault, pdu.source == 2
