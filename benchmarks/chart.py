@@ -33,9 +33,14 @@ def _table(figure: Figure) -> str:
     lines = [f"**{figure.name}**", "", f"| | {figure.unit} | ours against it |", "|---|---|---|"]
     for peer, value in figure.medians().items():
         against = f"{ratios[peer]:.2f}" if peer in ratios else ""
-        lines.append(f"| {peer} | {value:.{1 if value < 100 else 0}f} | {against} |")
+        lines.append(f"| {peer} | {_number(value)} | {against} |")
     lines += [f"| {peer} | skipped: {why} | |" for peer, why in figure.skipped.items()]
     return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> str:
+    """Return three digits, or all before the point."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def document(machine: Mapping[str, str], figures: Sequence[Figure]) -> str:
@@ -59,7 +64,7 @@ def plot(figures: Sequence[Figure]) -> str:
             parts.append(
                 f'<text x="{_LABEL - 8}" y="{y + 12}" text-anchor="end">{escape(peer)}</text>'
                 f'<rect x="{_LABEL}" y="{y + 2}" width="{width:.1f}" height="{_ROW - 5}" fill="{colour}"/>'
-                f'<text x="{_LABEL + width + 6:.1f}" y="{y + 12}">{value:.{1 if value < 100 else 0}f}</text>'
+                f'<text x="{_LABEL + width + 6:.1f}" y="{y + 12}">{_number(value)}</text>'
             )
             y += _ROW
         y += 12

@@ -43,7 +43,6 @@ from simulator.errors import (
 from simulator.wire import command_set, store_plane
 from simulator.wire.incidents import REJECT_REASONS
 from simulator.wire.send_plane import SendPlane
-from simulator.wire.store_plane import VERIFICATION as VERIFICATION
 from simulator.wire.titles import on_the_wire, printable, send_titles
 from simulator.wire.tls import Credentials, RequestorContext
 
@@ -51,6 +50,7 @@ from simulator.wire.tls import Credentials, RequestorContext
 _config.LOG_HANDLER_LEVEL = "none"
 
 MAXIMUM_PDU = 131072
+VERIFICATION = store_plane.VERIFICATION
 # Said in each association (PS3.7 D.3.3.2) and written into each file (PS3.10 7.1).
 IMPLEMENTATION_CLASS_UID = "2.25.316471893226045293846018476511983514211"
 IMPLEMENTATION_VERSION_NAME = "HAGW_SIM_0_1"
