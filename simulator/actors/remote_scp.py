@@ -20,6 +20,7 @@ from simulator.events import InstanceReceived
 from simulator.wire import part10
 from simulator.wire.acceptor import Acceptor, EndAssociation
 from simulator.wire.association import Address, Context, Outgoing, Response, StoreRequest
+from simulator.wire.incidents import AssociationRequest, Rejection
 
 _OUT_OF_RESOURCES = 0xA700  # PS3.4 B.2.3
 
@@ -30,15 +31,17 @@ class Behaviour:
 
     status: what it answers, without storing when that is a failure. times: to so many requests; None: to all, and the
     rest get success. aborts_at: the request at which it aborts. hangs_at: the request that it never answers.
-    rejects: it rejects every association. commits: see `simulator.actors.safekeeper`. loses: so many of the first
-    instances are gone when it is first asked for storage commitment.
+    rejects: result, source and reason of A-ASSOCIATE-RJ (PS3.8 9.3.4), for so many `rejections` (None: all).
+    commits: see `simulator.actors.safekeeper`. loses: so many of the first instances are gone when it is first asked
+    for storage commitment.
     """
 
     status: int = 0x0000
     times: int | None = None
     aborts_at: int = 0
     hangs_at: int = 0
-    rejects: bool = False
+    rejects: tuple[int, int, int] | None = None
+    rejections: int | None = None
     commits: Commits = "honestly"
     loses: int = 0
     reports: Literal["same", "new"] = "same"
@@ -72,7 +75,7 @@ class RemoteSCP:
         self._acceptor_at = partial(
             Acceptor, ae_title, host, contexts=contexts, on_store=self._take, on_action=on_action, tls=tls
         )
-        self._callers = () if self._behaviour.rejects else None
+        self._associations = itertools.count(1)
         self._acceptor: Acceptor | None = None
         self._reserved: socket.socket | None = None
         self._requests = itertools.count(1)
@@ -98,7 +101,8 @@ class RemoteSCP:
         if self._reserved is not None:
             port = int(self._reserved.getsockname()[1])
             self._reserved.close()
-        self._acceptor = self._acceptor_at(port, calling_ae_titles=self._callers)
+        admit = self._admit if self._behaviour.rejects is not None else None
+        self._acceptor = self._acceptor_at(port, admit=admit)
         if self._out is not None:
             try:
                 self._out.mkdir(parents=True, exist_ok=True)
@@ -114,6 +118,12 @@ class RemoteSCP:
             self._acceptor.stop()
         elif self._reserved is not None:
             self._reserved.close()
+
+    def _admit(self, asked: AssociationRequest) -> Rejection | None:
+        number, limit = next(self._associations), self._behaviour.rejections
+        if self._behaviour.rejects is None or (limit is not None and number > limit):
+            return None
+        return Rejection(*self._behaviour.rejects, field="", words=f"association {number} of {asked.calling_ae_title}")
 
     def _take(self, request: StoreRequest) -> Response:
         number = next(self._requests)

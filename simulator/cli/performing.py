@@ -82,6 +82,7 @@ def log_to(file: Path) -> None:
     """Have what peers and libraries say in the log stand in a file, not across the progress of the run."""
     shown = logging.FileHandler(file, encoding="utf-8", delay=True)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[shown], force=True)
+    logging.captureWarnings(True)
 
 
 def _run(chosen: Chosen, settings: Settings, face: Screen, folder: Path, started: str) -> list[ScenarioOutcome]:

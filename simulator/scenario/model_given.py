@@ -112,6 +112,15 @@ class PeerSpec(Strict):
     script: tuple[dict[str, Any], ...] = Field(min_length=1)
 
 
+class RejectionSpec(Strict):
+    """How a remote SCP rejects associations (A-ASSOCIATE-RJ, PS3.8 9.3.4)."""
+
+    result: Literal[1, 2] = Field(default=1, description="1: for good; 2: for now.")
+    source: Literal[1, 2, 3] = 1
+    reason: int = Field(default=3, ge=0, le=255)
+    times: int | None = Field(default=None, ge=1, description="So many associations; without it, every one.")
+
+
 class RemoteSpec(Strict):
     """A remote SCP, and how it behaves; its AE title is its name in capital letters. Without keys it takes everything.
 
@@ -119,7 +128,9 @@ class RemoteSpec(Strict):
     """
 
     starts: Literal["up", "down"] = Field(default="up", description="down: nothing listens until `start_remote`.")
-    rejects: bool = Field(default=False, description="It rejects every association.")
+    rejects: Literal[True] | RejectionSpec | None = Field(
+        default=None, description="It rejects every association, for its calling AE title; or as this says."
+    )
     accepts: tuple[TransferSyntax, ...] = Field(default=(), description="The transfer syntaxes it takes; empty: all.")
     answers: Status = Field(default="0000", description="The status with which it answers.")
     times: int | None = Field(default=None, ge=1, description="To so many requests `answers` goes; without it, to all.")
@@ -141,6 +152,11 @@ class RemoteSpec(Strict):
     destination: dict[str, Any] = Field(
         default_factory=dict, description="Laid over what the site profile says of it as a destination."
     )
+
+    @property
+    def rejection(self) -> RejectionSpec | None:
+        """How it rejects associations, if it does."""
+        return RejectionSpec() if self.rejects is True else self.rejects
 
 
 class Given(Strict):

@@ -285,12 +285,14 @@ def _on_free_ports(planned: Plan) -> Site:
 
 
 def _behaviour(spec: RemoteSpec) -> Behaviour:
+    rejection = spec.rejection
     return Behaviour(
         status=int(spec.answers, 16),
         times=spec.times,
         aborts_at=spec.aborts_at or 0,
         hangs_at=spec.hangs_at or 0,
-        rejects=spec.rejects,
+        rejects=None if rejection is None else (rejection.result, rejection.source, rejection.reason),
+        rejections=None if rejection is None else rejection.times,
         commits=spec.commits,
         loses=spec.loses,
         reports=spec.reports,

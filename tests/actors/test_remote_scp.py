@@ -163,7 +163,7 @@ def test_it_never_answers_a_request_until_it_is_stopped() -> None:
 
 
 def test_it_rejects_every_association() -> None:
-    with behaving(Behaviour(rejects=True)) as (address, events), pytest.raises(PeerRefused):
+    with behaving(Behaviour(rejects=(1, 1, 3))) as (address, events), pytest.raises(PeerRefused):
         send(address, *INSTANCES)
     assert events == []
 

@@ -59,7 +59,7 @@ def test_a_destination_that_answers(tmp_path: Path) -> None:
 
 
 def test_one_that_rejects_and_one_that_is_down(tmp_path: Path) -> None:
-    rejecting = a_remote_scp(Behaviour(rejects=True))
+    rejecting = a_remote_scp(Behaviour(rejects=(1, 1, 3)))
     with rejecting as port, closed_port() as down, a_gateway(tmp_path, port, down) as gateway:
         rejected, unreachable = asked(gateway), asked(gateway, "OTHER")
         assert (rejected["status"], unreachable["status"]) == (None, None)

@@ -6,16 +6,29 @@ Run as a program it is `simulate gateway` with its name in front: `python -m tes
 from __future__ import annotations
 
 from simulator.gateway.server import Gateway
-from tests.impostors import associating, committing, deciding, forwarding, orders, storing
+from tests.impostors import (
+    associating,
+    committing,
+    comparing,
+    deciding,
+    forwarding,
+    orders,
+    sending_on,
+    storing,
+    taking,
+)
 from tests.impostors.caught import Caught
 
 CAUGHT: tuple[Caught, ...] = (
     *storing.CAUGHT,
+    *taking.CAUGHT,
     *deciding.CAUGHT,
+    *comparing.CAUGHT,
     *orders.CAUGHT,
     *associating.CAUGHT,
     *committing.CAUGHT,
     *forwarding.CAUGHT,
+    *sending_on.CAUGHT,
 )
 """Every wrong gateway, with the case that must catch it; one may be caught by several."""
 

@@ -170,7 +170,8 @@ CAUGHT = (
         "reports-under-another-transaction",
         ReportsUnderAnotherTransaction,
         "storage-commitment[new-association]",
-        _UNREPORTED | {"wire.commitments.study.via": ("new", None)},
+        _UNREPORTED
+        | {"wire.commitments.study.via": ("new", None), "wire.commitments.study.ae_title": ("HAGATEWAY", None)},
     ),
     Caught(
         "never-reports",
@@ -182,7 +183,10 @@ CAUGHT = (
         "forgets-reports-when-killed",
         ForgetsReportsWhenKilled,
         "storage-commitment[killed-with-the-report-outstanding]",
-        _UNREPORTED | {"wire.commitments.study.via": ("new", None)},
+        _UNREPORTED
+        | {
+            "wire.commitments.study.via": ("new", None),
+        },
     ),
     Caught(
         "always-calls-back",

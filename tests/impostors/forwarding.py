@@ -205,4 +205,20 @@ CAUGHT = (
         "forward-levels[unmatched-by-hand]",
         {"when.2.forward": ("refused", "queued"), "downstream.studies.study.instances": (0, 6)},
     ),
+    Caught(
+        "counts-failures-as-forwarded",
+        CountsFailuresAsForwarded,
+        "destination-answers-a-failure[A700-out of resources]",
+        {
+            "gateway.studies.study.state": ("failed", "forwarded"),
+            "gateway.studies.study.destinations.pacs.state": ("failed", "done"),
+            "gateway.studies.study.destinations.pacs.problem": ("out of resources", ""),
+        },
+    ),
+    Caught(
+        "sends-all-again",
+        SendsAllAgain,
+        "destination-breaks-off[request]",
+        {"gateway.studies.study.destinations.pacs.missing": (0, 4), "downstream.studies.study.repeated": (0, 1)},
+    ),
 )

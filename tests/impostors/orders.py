@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from simulator import site as profile
+from simulator.gateway import order_changes, orders
 from simulator.gateway.rows import StudyRow
 from simulator.gateway.server import Gateway
 from simulator.rules.matching import OrderKeys
 from simulator.site import Site
 from simulator.wire import hl7_patients
+from simulator.wire.hl7_acknowledgements import Fault
+from simulator.wire.hl7_messages import OrderMessage
 from simulator.wire.hl7_patients import PatientMessage
-from tests.impostors.caught import Caught
+from tests.impostors.caught import AtLeast, Begins, Caught
 
 
 class ForgetsOrders(Gateway):
@@ -103,6 +106,40 @@ class ReadsTheUsualPlaceAlone(Gateway):
         super().__init__(profile.overridden(site, {"hl7": {"accession_location": "by-message-type"}}), data)
 
 
+class RejectsNoMessage(Gateway):
+    """Tries to take a message of any type, version and processing, and so never answers AR for one."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        orders._rejection = lambda header: None
+
+
+class KeepsTheFirstOrder(Gateway):
+    """Acknowledges a change of an order with AA, and keeps what the order said first."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        applied = order_changes.applied
+
+        def unchanged(message: OrderMessage, held: OrderKeys | None) -> OrderKeys | Fault:
+            return applied(message, held) if held is None else held
+
+        order_changes.applied = unchanged
+
+
+class RefusesAnOrderAgain(Gateway):
+    """Answers AE to an order that it has already, also where its acknowledgement was lost on the way."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        applied = order_changes.applied
+
+        def once(message: OrderMessage, held: OrderKeys | None) -> OrderKeys | Fault:
+            return applied(message, held) if held is None else Fault("the order is held already", "ORC-2")
+
+        order_changes.applied = once
+
+
 CAUGHT = (
     Caught(
         "forgets-orders",
@@ -167,10 +204,10 @@ CAUGHT = (
         {
             "gateway.studies.study.states": (
                 ["receiving", "unmatched"],
-                ["receiving", "matched", "forwarding", "forwarded"],
+                Begins(("receiving", "matched", "forwarding")),
             ),
             "gateway.studies.study.reasons": (["order.cancelled"], []),
-            "downstream.studies.study.instances": (0, 2),
+            "downstream.studies.study.instances": (0, AtLeast(1)),
         },
     ),
     Caught(
@@ -204,5 +241,30 @@ CAUGHT = (
             "gateway.studies.study.reasons": ([], ["order.not-found"]),
             "downstream.studies.study.instances": (2, 0),
         },
+    ),
+    Caught(
+        "keeps-the-first-order",
+        KeepsTheFirstOrder,
+        "order-changed[while-held]",
+        {
+            "gateway.studies.study.states": (
+                ["receiving", "unmatched", "matched", "forwarding", "forwarded"],
+                ["receiving", "unmatched"],
+            ),
+            "gateway.studies.study.reasons": ([], ["hkid.mismatch", "sex.mismatch"]),
+            "downstream.studies.study.instances": (2, 0),
+        },
+    ),
+    Caught(
+        "refuses-an-order-again",
+        RefusesAnOrderAgain,
+        "order-placer-dies[the-acknowledgement-is-lost]",
+        {"wire.orders.order.acknowledgements": (["missing", "AA"], ["missing", "AE"])},
+    ),
+    Caught(
+        "rejects-no-message",
+        RejectsNoMessage,
+        "rejected-messages[another-processing-id]",
+        {"wire.peers.engine.script": ("complete", "step 2: HL7: code is AE, not AR")},
     ),
 )

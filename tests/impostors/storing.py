@@ -177,6 +177,7 @@ CAUGHT = (
         "over-1000-images[1001-reject]",
         {
             "wire.studies.study.answers": ({"0000": 1000, "A700": 1}, {"0000": 1001}),
+            "wire.studies.study.error_comments": ({"A700": "more than 1000 images"}, {"A700": ""}),
             "gateway.studies.study.state": ("rejected", "forwarded"),
             "gateway.studies.study.reasons": (["image-count.exceeded"], []),
             "gateway.studies.study.instances": (1000, 1001),
