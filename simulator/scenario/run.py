@@ -36,8 +36,8 @@ PATIENCE = 20.0
 PATIENCE_WITH_PEOPLE = 300.0
 """The same where a real system, and the person at it, has to do something."""
 
-WATCH = 0.3
-"""Seconds to watch for what must not happen, after everything that must happen did."""
+WATCH = 0.2
+"""Seconds without any event to watch for what must not happen, after everything that must happen did."""
 
 THUMBNAIL = 128
 """Pixels of the longer side of a picture in the report."""
