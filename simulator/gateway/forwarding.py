@@ -19,7 +19,8 @@ from simulator.errors import ContextNotAccepted, NotDicom, PeerError, UsageError
 from simulator.events import InstanceForwarded
 from simulator.gateway import access
 from simulator.gateway.correction import Copy
-from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.index import Index
+from simulator.gateway.rows import InstanceRow
 from simulator.gateway.store import Store
 from simulator.rules import masking
 from simulator.site import Destination, Site

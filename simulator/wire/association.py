@@ -33,13 +33,16 @@ from pynetdicom.presentation import PresentationContext as _LibraryContext
 
 from simulator.errors import (
     ContextNotAccepted,
+    NotDicom,
     PeerAborted,
     PeerRefused,
     PeerSilent,
     PeerUnreachable,
     UsageError,
 )
+from simulator.wire import command_set, store_plane
 from simulator.wire.incidents import REJECT_REASONS
+from simulator.wire.send_plane import SendPlane
 from simulator.wire.titles import on_the_wire, printable, send_titles
 from simulator.wire.tls import Credentials, RequestorContext
 
@@ -47,10 +50,10 @@ from simulator.wire.tls import Credentials, RequestorContext
 _config.LOG_HANDLER_LEVEL = "none"
 
 MAXIMUM_PDU = 131072
+VERIFICATION = store_plane.VERIFICATION
 # Said in each association (PS3.7 D.3.3.2) and written into each file (PS3.10 7.1).
 IMPLEMENTATION_CLASS_UID = "2.25.316471893226045293846018476511983514211"
 IMPLEMENTATION_VERSION_NAME = "HAGW_SIM_0_1"
-VERIFICATION = "1.2.840.10008.1.1"
 MAXIMUM_CONTEXTS = 128
 _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")  # PS3.5 6.2
 _POLL_SECONDS = 0.05
@@ -183,6 +186,7 @@ class Association:
         """Request an association. Use `request`."""
         self.peer = peer
         self._message_id = 0
+        self._patience = time_outs.dimse
         ae = new_ae(printable(calling_ae_title))
         ae.connection_timeout = time_outs.connection
         ae.acse_timeout = time_outs.acse
@@ -191,9 +195,14 @@ class Association:
         titles = on_the_wire(peer.ae_title) + on_the_wire(calling_ae_title)
         self._attendants: list[Attendant] = []
 
+        self._plane: SendPlane | None = None
+
         def attended(library: _LibraryAssociation) -> None:
+            # A peer that may ask something itself is pynetdicom's to listen to.
             if attend is not None:
                 self._attendants.append(attend(library))
+            elif store_plane.is_on():
+                self._plane = SendPlane(library)
 
         self._library = _negotiated(ae, peer, contexts, route, titles, attended)
         self._parking_place = _ParkingPlace()
@@ -265,6 +274,8 @@ class Association:
         contexts = [c for c in self._library.accepted_contexts if c.abstract_syntax == VERIFICATION]
         if not contexts:
             raise ContextNotAccepted(f"{self.peer} accepted no context for Verification")
+        if self._plane_is_clear():
+            return self._past_library(store_plane.echo_request(request.MessageID, VERIFICATION), contexts[0])
         return self._exchange(request, contexts[0])
 
     def store(self, outgoing: Outgoing) -> Response:
@@ -278,8 +289,12 @@ class Association:
         context = self._context(outgoing.sop_class_uid, outgoing.transfer_syntax_uid)
         if context is None:
             raise ContextNotAccepted(self._no_context(outgoing))
+        number = self._next_message_id()
+        if self._plane_is_clear():
+            command = store_plane.store_request(number, outgoing.sop_class_uid, outgoing.sop_instance_uid)
+            return self._past_library(command, context, outgoing.data_set, outgoing.sop_instance_uid)
         request = C_STORE()
-        request.MessageID = self._next_message_id()
+        request.MessageID = number
         request.Priority = 2
         request.AffectedSOPClassUID = UID(outgoing.sop_class_uid)
         request.AffectedSOPInstanceUID = UID(outgoing.sop_instance_uid)
@@ -305,17 +320,20 @@ class Association:
     @property
     def stands(self) -> bool:
         """Whether the peer has not ended the association."""
+        self._hand_back()
         return self._library.is_established and not self._has_ended()
 
     def release(self) -> None:
         """Release the association (A-RELEASE-RQ), and wait for the answer; what the peer asks is answered first."""
         for attendant in self._attendants:
             attendant.settle()
+        self._hand_back()
         if self._library.is_established:
             self._library.release()
 
     def abort(self) -> None:
         """End the association at once (A-ABORT)."""
+        self._hand_back()
         if self._library.is_established:
             self._library.abort()
 
@@ -336,7 +354,7 @@ class Association:
         agreed = self.accepted_syntaxes(outgoing.sop_class_uid)
         name = UID(outgoing.sop_class_uid).name
         if not agreed:
-            return f"{self.peer} accepted no presentation context for {name}"
+            return f"{self.peer} accepted no presentation context for {name}{_refusals(self._library, name)}"
         wanted = UID(outgoing.transfer_syntax_uid).name
         return f"{self.peer} takes {name} in {', '.join(UID(a).name for a in agreed)}, not in {wanted}"
 
@@ -344,18 +362,62 @@ class Association:
         self._message_id = self._message_id % 65535 + 1
         return self._message_id
 
+    def _hand_back(self) -> None:
+        if self._plane is not None:
+            self._plane.hand_back()
+
+    def _plane_is_clear(self) -> bool:
+        """Tell whether a message can go past pynetdicom; see `send_plane`."""
+        plane = self._plane
+        return (
+            plane is not None
+            and self._library.is_established
+            and plane.takes
+            and plane.is_clear()
+            and not self._has_ended()
+        )
+
+    def _past_library(
+        self, command: bytes, context: _LibraryContext, data: bytes = b"", sop_instance_uid: str = ""
+    ) -> Response:
+        assert self._plane is not None
+        try:
+            answer = self._plane.exchange(cast(int, context.context_id), command, data, self._patience)
+        except TimeoutError:
+            raise self._no_response() from None
+        except NotDicom as error:
+            self.abort()
+            raise PeerAborted(f"{self.peer} answered what cannot be read: {error}") from error
+        if answer is None:
+            return self._answer(command_set.decode(command).number(command_set.MESSAGE_ID), sop_instance_uid)
+        self._check_instance(answer.text(command_set.AFFECTED_SOP_INSTANCE_UID), sop_instance_uid)
+        return Response(answer.number(command_set.STATUS) or 0, answer.text(command_set.ERROR_COMMENT))
+
     def _exchange(self, request: C_ECHO | C_STORE | N_ACTION | N_EVENT_REPORT, context: _LibraryContext) -> Response:
+        self._hand_back()
         if not self._library.is_established or self._has_ended():
             self.abort()
             raise PeerAborted(f"the association with {self.peer} has ended")
         self._library.dimse.send_msg(request, cast(int, context.context_id))
+        sent = str(request.AffectedSOPInstanceUID or "") if isinstance(request, C_STORE) else ""
+        return self._answer(request.MessageID, sent)
+
+    def _answer(self, message_id: int | None, sop_instance_uid: str = "") -> Response:
+        """Wait for the response that pynetdicom reads; of C-STORE, to this instance."""
         _, response = self._library.dimse.get_msg(block=True)
         if response is None:
             raise self._no_response()
-        if response.MessageIDBeingRespondedTo != request.MessageID or response.Status is None:
+        if response.MessageIDBeingRespondedTo != message_id or response.Status is None:
             self.abort()
             raise PeerAborted(f"{self.peer} answered another message than the one it was sent")
+        self._check_instance(str(getattr(response, "AffectedSOPInstanceUID", None) or ""), sop_instance_uid)
         return Response(int(response.Status), str(getattr(response, "ErrorComment", None) or ""))
+
+    def _check_instance(self, answered: str, sent: str) -> None:
+        """Raise `PeerAborted` for a response that names another instance (PS3.7 9.3.1.2; it may name none)."""
+        if sent and answered not in ("", sent):
+            self.abort()
+            raise PeerAborted(f"{self.peer} answered about another instance ({answered}) than {sent}")
 
     def _has_ended(self) -> bool:
         # An ended association leaves its primitive on the user queue; a silent peer leaves nothing there.
@@ -446,13 +508,31 @@ def _negotiated(
     if association.accepted_contexts:
         raise PeerAborted(_ENDED_AT_ONCE.format(peer=peer))
     if "accepted" in seen:
-        names = ", ".join(sorted({UID(c.abstract_syntax_uid).name for c in contexts}))
-        raise ContextNotAccepted(f"{peer} accepted the association but no presentation context for {names}")
+        names = sorted({UID(c.abstract_syntax_uid).name for c in contexts})
+        told = ", ".join(name + _refusals(association, name) for name in names)
+        raise ContextNotAccepted(f"{peer} accepted the association but no presentation context for {told}")
     if "connected" not in seen:
         raise PeerUnreachable(f"nothing listens on {peer.host}:{peer.port}, or it cannot be reached from here")
     if time.monotonic() - started >= (ae.acse_timeout or 0):
         raise PeerSilent(f"{peer} took the connection but did not answer within {ae.acse_timeout:g} s")
     raise PeerAborted(f"{peer} ended the connection instead of answering the association request")
+
+
+# PS3.8 9.3.3.2, table 9-18.
+_CONTEXT_RESULTS = {
+    1: "user rejection",
+    2: "no reason",
+    3: "abstract syntax not supported",
+    4: "transfer syntaxes not supported",
+}
+
+
+def _refusals(association: _LibraryAssociation, name: str) -> str:
+    """Return in brackets with which results the contexts of a SOP class were refused; nothing where none was said."""
+    refused = [c for c in association.rejected_contexts if c.abstract_syntax and UID(c.abstract_syntax).name == name]
+    results = dict.fromkeys(_CONTEXT_RESULTS.get(c.result or 0, "") for c in refused)
+    told = ", ".join(filter(None, results))
+    return f" ({told})" if told else ""
 
 
 def _taken_from(rejection: A_ASSOCIATE_RJ) -> tuple[int, int, int]:

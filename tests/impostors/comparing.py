@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from simulator.gateway.forwarding import Forwarder
-from simulator.gateway.index import InstanceRow
+from simulator.gateway.rows import InstanceRow
 from simulator.gateway.server import Gateway
 from simulator.rules import identity, matching
 from simulator.rules.identity import MajorKeys

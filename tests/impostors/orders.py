@@ -8,7 +8,7 @@ from typing import Any
 
 from simulator import site as profile
 from simulator.gateway import order_changes, orders
-from simulator.gateway.index import StudyRow
+from simulator.gateway.rows import StudyRow
 from simulator.gateway.server import Gateway
 from simulator.rules.matching import OrderKeys
 from simulator.site import Site

@@ -25,8 +25,8 @@ class DropsPrivateAttributes(Gateway):
         super().__init__(site, data)
         write = self.store.write
 
-        def public(study_instance_uid: str, sop_instance_uid: str, part10: bytes) -> str:
-            instance, file = dcmread(BytesIO(part10)), BytesIO()
+        def public(study_instance_uid: str, sop_instance_uid: str, *pieces: bytes) -> str:
+            instance, file = dcmread(BytesIO(b"".join(pieces))), BytesIO()
             instance.remove_private_tags()
             instance.save_as(file)
             return write(study_instance_uid, sop_instance_uid, file.getvalue())
@@ -49,6 +49,13 @@ class KnowsTheSlidesClassesAlone(Gateway):
         super().__init__(profile.overridden(site, {"sop_classes": "seed"}), data)
 
 
+class DoesNotReadTheSlide(Gateway):
+    """Knows Digital X-Ray For Processing by the UID of the standard, also where a site holds to the slide's print."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(profile.overridden(site, {"dx_processing_uid": "as-standard"}), data)
+
+
 class CountsPerAssociation(Gateway):
     """Holds to the limit of images over one association, and begins anew with the next."""
 
@@ -57,9 +64,8 @@ class CountsPerAssociation(Gateway):
         self._counted: dict[tuple[threading.Thread, str], int] = {}
         self.index.ever_held = self._over_this_association  # type: ignore[method-assign]
 
-    def _over_this_association(self, study_instance_uid: str, besides: str = "") -> int:
-        if not besides:  # the study as a whole is not looked at any more
-            return 0
+    def _over_this_association(self, study_instance_uid: str) -> int:
+        # No association's thread looks at the study as a whole.
         return self._counted.get((threading.current_thread(), study_instance_uid), 0)
 
     def _keep(self, received: Received) -> None:
@@ -111,6 +117,12 @@ class GivesUpOnWhoIsSlow(Gateway):
 
 
 CAUGHT: tuple[Caught, ...] = (
+    Caught(
+        "does-not-read-the-slide",
+        DoesNotReadTheSlide,
+        "presentation-contexts[digital-x-ray-for-processing-as-printed-on-the-slide]",
+        {"wire.peers.peer.script": ("complete", "step 2: A-ASSOCIATE-AC: contexts 3 is 0, not 3")},
+    ),
     Caught(
         "drops-private-attributes",
         DropsPrivateAttributes,
