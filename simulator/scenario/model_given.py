@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from simulator.scenario.model_words import CharacterSet, Name, RemoteName, Status, Strict, TransferSyntax
+from simulator.scenario.model_words import CharacterSet, MaximumLength, Name, RemoteName, Status, Strict, TransferSyntax
 
 Acknowledge = Literal["AL", "NE", "ER", "SU"]
 Title = Annotated[str, Field(min_length=1, max_length=16)]
@@ -87,6 +87,9 @@ class ModalitySpec(Strict):
     )
     trust: Literal["ca", "other-ca"] | None = Field(default=None, description="Whose certificates it takes: `ca`.")
     port: Literal["dicom", "dicom-tls"] | None = Field(default=None, description="Default: the one that fits `tls`.")
+    maximum_length: MaximumLength | None = Field(
+        default=None, description="The length of P-DATA-TF, in bytes, that it announces; 0: any."
+    )
 
 
 class FaultSpec(Strict):
@@ -112,6 +115,15 @@ class PeerSpec(Strict):
     script: tuple[dict[str, Any], ...] = Field(min_length=1)
 
 
+class RejectSpec(Strict):
+    """How a remote SCP rejects associations: the fields of A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
+
+    result: int = Field(ge=0, le=255, description="1: permanent, 2: transient.")
+    source: int = Field(ge=0, le=255)
+    reason: int = Field(ge=0, le=255)
+    times: int | None = Field(default=None, ge=1, description="The first so many associations; without it, all.")
+
+
 class RemoteSpec(Strict):
     """A remote SCP, and how it behaves; its AE title is its name in capital letters. Without keys it takes everything.
 
@@ -119,9 +131,23 @@ class RemoteSpec(Strict):
     """
 
     starts: Literal["up", "down"] = Field(default="up", description="down: nothing listens until `start_remote`.")
-    rejects: bool = Field(default=False, description="It rejects every association.")
+    rejects: bool | RejectSpec = Field(
+        default=False, description="It rejects every association; with these fields, or as an unknown calling AE title."
+    )
+    takes: tuple[str, ...] = Field(
+        default=(), description="The SOP classes it takes, by name, keyword or UID; empty: all of the site's."
+    )
     accepts: tuple[TransferSyntax, ...] = Field(default=(), description="The transfer syntaxes it takes; empty: all.")
+    context_result: Literal[1, 2] | None = Field(
+        default=None, description="It accepts no presentation context: 1, user rejection, or 2, no reason."
+    )
+    maximum_length: MaximumLength | None = Field(
+        default=None, description="The length of P-DATA-TF, in bytes, that it announces; 0: any."
+    )
     answers: Status = Field(default="0000", description="The status with which it answers.")
+    answers_wrongly: Literal["message-id", "sop-instance", "sop-class", "no-status"] | None = Field(
+        default=None, description="What is wrong with each of its answers; the instance is stored."
+    )
     times: int | None = Field(default=None, ge=1, description="To so many requests `answers` goes; without it, to all.")
     aborts_at: int | None = Field(default=None, ge=1, description="It aborts the association at this request.")
     hangs_at: int | None = Field(default=None, ge=1, description="It never answers this request.")

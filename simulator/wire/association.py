@@ -40,6 +40,8 @@ from simulator.errors import (
     UsageError,
 )
 from simulator.wire.incidents import REJECT_REASONS
+from simulator.wire.negotiated import RESULTS, Lengths, answers, refusals, said
+from simulator.wire.pdus import SHORTEST_DATA
 from simulator.wire.titles import on_the_wire, printable, send_titles
 from simulator.wire.tls import Credentials, RequestorContext
 
@@ -55,6 +57,7 @@ MAXIMUM_CONTEXTS = 128
 _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")  # PS3.5 6.2
 _POLL_SECONDS = 0.05
 _ENDED_AT_ONCE = "{peer} ended the association as soon as it had accepted it"
+_NO_ROOM = "{peer} takes P-DATA-TF of {length} bytes at most, and no message has room in that (PS3.8 D.1)"
 
 _LOG = logging.getLogger(__name__)
 
@@ -179,6 +182,7 @@ class Association:
         time_outs: TimeOuts,
         route: Route,
         attend: Callable[[Any], Attendant] | None = None,
+        maximum_length: int = MAXIMUM_PDU,
     ) -> None:
         """Request an association. Use `request`."""
         self.peer = peer
@@ -190,17 +194,23 @@ class Association:
         ae.network_timeout = None
         titles = on_the_wire(peer.ae_title) + on_the_wire(calling_ae_title)
         self._attendants: list[Attendant] = []
+        self._lengths = Lengths()
 
         def attended(library: _LibraryAssociation) -> None:
             if attend is not None:
                 self._attendants.append(attend(library))
+            if maximum_length != MAXIMUM_PDU:
+                library.bind(evt.EVT_DATA_RECV, self._lengths.take)
 
-        self._library = _negotiated(ae, peer, contexts, route, titles, attended)
+        self._library = _negotiated(ae, peer, contexts, route, titles, attended, maximum_length)
         self._parking_place = _ParkingPlace()
         self._library._reactor_checkpoint = self._parking_place
         if not self._parking_place.wait_until_parked(self._library, time_outs.acse):
             self._library.abort()
             raise PeerAborted(_ENDED_AT_ONCE.format(peer=peer))
+        if 0 < (length := self.maximum_length) < SHORTEST_DATA:
+            self._library.abort()
+            raise PeerAborted(_NO_ROOM.format(peer=peer, length=length))
 
     @classmethod
     def request(
@@ -213,6 +223,7 @@ class Association:
         tls: Credentials | None = None,
         source: str = "",
         attend: Callable[[Any], Attendant] | None = None,
+        maximum_length: int = MAXIMUM_PDU,
     ) -> Association:
         """Open an association to `peer`, proposing `contexts` (at most 128), over TLS where `tls` says with what.
 
@@ -220,12 +231,13 @@ class Association:
         not allow, up to 16 characters of Latin-1, and go as the bytes that they are, padded with spaces.
 
         attend: called with pynetdicom's association before anything is negotiated, for who serves requests of the
-        peer on it.
+        peer on it. maximum_length: of P-DATA-TF, in bytes, that the peer is told to send at most (PS3.8 D.1); 0: any.
         Raises `PeerUnreachable`, `PeerRefused`, `PeerAborted`, `PeerSilent` or `ContextNotAccepted`.
         """
         if not 0 < len(contexts) <= MAXIMUM_CONTEXTS:
             raise UsageError(f"an association proposes 1 to {MAXIMUM_CONTEXTS} presentation contexts")
-        return cls(calling_ae_title, peer, contexts, time_outs or TimeOuts(), Route(tls, source), attend)
+        route, limits = Route(tls, source), time_outs or TimeOuts()
+        return cls(calling_ae_title, peer, contexts, limits, route, attend, maximum_length)
 
     def __enter__(self) -> Association:
         return self
@@ -239,14 +251,19 @@ class Association:
             self.abort()
 
     @property
-    def proposed(self) -> int:
-        """Number of presentation contexts proposed."""
-        return len(self._library.requestor.requested_contexts)
+    def answers(self) -> tuple[str, ...]:
+        """How each context was answered, as proposed: the transfer syntax accepted, else why not."""
+        return answers(self._library)
 
     @property
-    def accepted(self) -> int:
-        """Number of presentation contexts accepted."""
-        return len(self._library.accepted_contexts)
+    def maximum_length(self) -> int:
+        """The length of P-DATA-TF that the peer takes, in bytes (PS3.8 D.1); 0: any."""
+        return self._library.acceptor.maximum_length or 0
+
+    @property
+    def longest(self) -> int:
+        """The length of the longest P-DATA-TF that came, in bytes; known where `maximum_length` was asked for."""
+        return self._lengths.longest
 
     def accepts(self, sop_class_uid: str, transfer_syntax_uid: str) -> bool:
         """Tell whether an accepted context carries this SOP class in this transfer syntax."""
@@ -256,6 +273,12 @@ class Association:
         """Return the transfer syntaxes that were accepted for the SOP class."""
         contexts = self._library.accepted_contexts
         return tuple(str(c.transfer_syntax[0]) for c in contexts if c.abstract_syntax == sop_class_uid)
+
+    def refusal(self, sop_class_uid: str) -> str:
+        """Say why the first context that was proposed for the SOP class was refused; empty where that is not so."""
+        proposed = zip(self._library.requestor.requested_contexts, self.answers, strict=True)
+        answer = next((answer for each, answer in proposed if each.abstract_syntax == sop_class_uid), "")
+        return said(answer) if answer in RESULTS.values() else ""
 
     def echo(self) -> Response:
         """Send C-ECHO-RQ and return the response. Raises `PeerError` when none comes."""
@@ -336,7 +359,8 @@ class Association:
         agreed = self.accepted_syntaxes(outgoing.sop_class_uid)
         name = UID(outgoing.sop_class_uid).name
         if not agreed:
-            return f"{self.peer} accepted no presentation context for {name}"
+            why = self.refusal(outgoing.sop_class_uid)
+            return f"{self.peer} accepted no presentation context for {name}" + (f": {why}" if why else "")
         wanted = UID(outgoing.transfer_syntax_uid).name
         return f"{self.peer} takes {name} in {', '.join(UID(a).name for a in agreed)}, not in {wanted}"
 
@@ -352,10 +376,10 @@ class Association:
         _, response = self._library.dimse.get_msg(block=True)
         if response is None:
             raise self._no_response()
-        if response.MessageIDBeingRespondedTo != request.MessageID or response.Status is None:
+        if wrong := _wrong_answer(request, response):
             self.abort()
-            raise PeerAborted(f"{self.peer} answered another message than the one it was sent")
-        return Response(int(response.Status), str(getattr(response, "ErrorComment", None) or ""))
+            raise PeerAborted(f"{self.peer} answered {wrong}")
+        return Response(int(cast(int, response.Status)), str(getattr(response, "ErrorComment", None) or ""))
 
     def _has_ended(self) -> bool:
         # An ended association leaves its primitive on the user queue; a silent peer leaves nothing there.
@@ -367,6 +391,22 @@ class Association:
         if ended:
             return PeerAborted(f"{self.peer} ended the association before it answered")
         return PeerSilent(f"{self.peer} gave no answer within {self._library.dimse_timeout:g} s")
+
+
+def _wrong_answer(request: Any, response: Any) -> str:
+    """Say why a response is none to this request (PS3.7 9.3.1.2), empty where it is one.
+
+    The SOP class and instance need not stand in it, and are the request's where they do.
+    """
+    if type(response) is not type(request) or response.MessageIDBeingRespondedTo != request.MessageID:
+        return "another message than the one it was sent"
+    if response.Status is None:
+        return "without a status"
+    for keyword, what in (("AffectedSOPClassUID", "SOP class"), ("AffectedSOPInstanceUID", "SOP instance")):
+        asked, told = getattr(request, keyword, None), getattr(response, keyword, None)
+        if asked and told and asked != told:
+            return f"about {what} {told} where it was sent {asked}"
+    return ""
 
 
 def new_ae(ae_title: str) -> AE:
@@ -405,6 +445,7 @@ def _negotiated(
     route: Route,
     titles: bytes,
     attend: Callable[[_LibraryAssociation], None],
+    maximum_length: int,
 ) -> _LibraryAssociation:
     """Return an established association, or raise the `PeerError` that says why there is none."""
     seen: set[str] = set()
@@ -427,7 +468,7 @@ def _negotiated(
         peer.port,
         contexts=[build_context(c.abstract_syntax_uid, list(c.transfer_syntax_uids)) for c in contexts],
         ae_title=printable(peer.ae_title),
-        max_pdu=MAXIMUM_PDU,
+        max_pdu=maximum_length,
         tls_args=cast(Any, secured and (secured, secured.peer_name(peer.host))),
         bind_address=(route.source, 0),
         ext_neg=[build_role(c.abstract_syntax_uid, scp_role=True) for c in contexts if c.role == "scp"],
@@ -446,8 +487,8 @@ def _negotiated(
     if association.accepted_contexts:
         raise PeerAborted(_ENDED_AT_ONCE.format(peer=peer))
     if "accepted" in seen:
-        names = ", ".join(sorted({UID(c.abstract_syntax_uid).name for c in contexts}))
-        raise ContextNotAccepted(f"{peer} accepted the association but no presentation context for {names}")
+        words = f"{peer} accepted the association but no presentation context for {refusals(association)}"
+        raise ContextNotAccepted(words, answers(association))
     if "connected" not in seen:
         raise PeerUnreachable(f"nothing listens on {peer.host}:{peer.port}, or it cannot be reached from here")
     if time.monotonic() - started >= (ae.acse_timeout or 0):
