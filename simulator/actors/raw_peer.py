@@ -31,7 +31,7 @@ from simulator.wire.pdu_script import (
     hexadecimal,
 )
 from simulator.wire.pdu_stream import KINDS, Message, MessageReader, Pdu, PduStream
-from simulator.wire.pdus import ABORT, ASSOCIATE_RQ, NAMES, P_DATA_TF
+from simulator.wire.pdus import ABORT, ASSOCIATE_RQ, HEAD, NAMES, P_DATA_TF
 
 _HEAD_SHOWN = 32
 _SEND_SECONDS = 10.0
@@ -240,8 +240,10 @@ class _Line:
             raise _Astray(f"{step.kind}: {'; '.join(wrong)}")
 
     def _said(self, kind: str, deadline: float) -> dict[str, Any]:
+        longest = 0
         while True:
             part = self._next(deadline, kind)
+            longest = max(longest, len(part.raw) - HEAD if isinstance(part, Pdu) else 0)
             name, whole = self._take(part)
             if name != NAMES[P_DATA_TF] or kind in KINDS:
                 if name != kind or not isinstance(part, Pdu):
@@ -250,7 +252,7 @@ class _Line:
             if whole is not None:
                 if whole.kind != kind:
                     raise _Astray(f"expected {kind}, got {whole.kind}")
-                return pdu_facts.of_message(whole)
+                return pdu_facts.of_message(whole) | {pdu_facts.PDUS_WITHIN: longest}
 
     def _block(self, deadline: float) -> bytes:
         """Return what is in the MLLP block that comes next."""

@@ -18,26 +18,15 @@ from simulator.actors.safekeeper import Commits, Safekeeper
 from simulator.errors import StartError
 from simulator.events import InstanceReceived, LengthsMeasured
 from simulator.wire import part10
-from simulator.wire.acceptor import Acceptor, EndAssociation, admission
+from simulator.wire.acceptor import Acceptor, EndAssociation
 from simulator.wire.association import Address, Context, Outgoing, Response, StoreRequest
 from simulator.wire.incidents import AssociationRequest, Rejection
 
 _OUT_OF_RESOURCES = 0xA700  # PS3.4 B.2.3
-_ASSOCIATIONS = 100  # at once
 _ANOTHER_CLASS = "1.2.840.10008.5.1.4.1.1.104.1"  # Encapsulated PDF Storage, which no image is
 
 
 WrongAnswer = Literal["message-id", "sop-instance", "sop-class", "no-status"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rejects:
-    """How associations are rejected (PS3.8 9.3.4), and how many: the first `times`, or all of them."""
-
-    result: int = 1
-    source: int = 1
-    reason: int = 3
-    times: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +35,9 @@ class Behaviour:
 
     status: what it answers, without storing when that is a failure. times: to so many requests; None: to all, and the
     rest get success. aborts_at: the request at which it aborts. hangs_at: the request that it never answers.
-    rejects: the associations that it rejects. commits: see `simulator.actors.safekeeper`. loses: so many of the first
-    instances are gone when it is first asked for storage commitment.
+    rejects: result, source and reason of A-ASSOCIATE-RJ (PS3.8 9.3.4), for so many `rejections` (None: all).
+    commits: see `simulator.actors.safekeeper`. loses: so many of the first instances are gone when it is first asked
+    for storage commitment.
     maximum_length: the length of P-DATA-TF, in bytes, that it announces (PS3.8 D.1; 0: any); longer ones are taken too,
     and it tells of the longest that came. context_result: it refuses every presentation context so (PS3.8 9.3.3.2).
     answers_wrongly: what its C-STORE responses say of another request than theirs, or do not say.
@@ -57,7 +47,8 @@ class Behaviour:
     times: int | None = None
     aborts_at: int = 0
     hangs_at: int = 0
-    rejects: Rejects | None = None
+    rejects: tuple[int, int, int] | None = None
+    rejections: int | None = None
     commits: Commits = "honestly"
     loses: int = 0
     reports: Literal["same", "new"] = "same"
@@ -99,17 +90,16 @@ class RemoteSCP:
             contexts=contexts,
             on_store=self._take,
             on_action=on_action,
-            admit=self._admit,
             tls=tls,
             maximum_length=announced,
             measured=None if announced is None else self._measured,
             context_result=self._behaviour.context_result,
             alter=None if wrongly is None else partial(_alter, wrongly),
         )
-        self._admit_any = admission(ae_title, None, _ASSOCIATIONS)
+        self._associations = itertools.count(1)
         self._acceptor: Acceptor | None = None
         self._reserved: socket.socket | None = None
-        self._requests, self._associations = itertools.count(1), itertools.count(1)
+        self._requests = itertools.count(1)
         self._stopped = threading.Event()
 
     def report_to(self, gateway: Address) -> None:
@@ -132,7 +122,8 @@ class RemoteSCP:
         if self._reserved is not None:
             port = int(self._reserved.getsockname()[1])
             self._reserved.close()
-        self._acceptor = self._acceptor_at(port)
+        admit = self._admit if self._behaviour.rejects is not None else None
+        self._acceptor = self._acceptor_at(port, admit=admit)
         if self._out is not None:
             try:
                 self._out.mkdir(parents=True, exist_ok=True)
@@ -149,15 +140,15 @@ class RemoteSCP:
         elif self._reserved is not None:
             self._reserved.close()
 
-    def _admit(self, asked: AssociationRequest) -> Rejection | None:
-        rejects = self._behaviour.rejects
-        if rejects is None or (rejects.times is not None and next(self._associations) > rejects.times):
-            return self._admit_any(asked)
-        return Rejection(rejects.result, rejects.source, rejects.reason, "behaviour", "it was told to reject")
-
     def _measured(self, longest: int) -> None:
         announced = self._behaviour.maximum_length or 0
         self._observe(LengthsMeasured(observer=self._observer, announced=announced, longest=longest))
+
+    def _admit(self, asked: AssociationRequest) -> Rejection | None:
+        number, limit = next(self._associations), self._behaviour.rejections
+        if self._behaviour.rejects is None or (limit is not None and number > limit):
+            return None
+        return Rejection(*self._behaviour.rejects, field="", words=f"association {number} of {asked.calling_ae_title}")
 
     def _take(self, request: StoreRequest) -> Response:
         number = next(self._requests)

@@ -19,7 +19,8 @@ from simulator.errors import SimulatorError
 from simulator.gateway import asking, status
 from simulator.gateway.audit import Act
 from simulator.gateway.forward_queue import Dispatch, ForwardQueue, Selection
-from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.index import Index
+from simulator.gateway.rows import InstanceRow
 from simulator.site import Site
 
 FORWARDABLE = frozenset(("matched", "forwarding", "forwarded", "failed"))

@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 from simulator.errors import NotDicom
 from simulator.events import CommitmentDecided, CommitmentReceived
 from simulator.gateway import statuses
-from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.index import Index
 from simulator.gateway.reporting import PAUSE_AFTER_A_FAULT, Reporter
+from simulator.gateway.rows import InstanceRow
 from simulator.gateway.store import Store
 from simulator.gateway.study_queue import StudyQueue
 from simulator.gateway.transactions import Transaction, Transactions

@@ -28,6 +28,7 @@ class Database:
     def __init__(self, file: Path, *, read_only: bool = False) -> None:
         """Open the index, making it when it is new. Raises `StartError` when it cannot be used."""
         self._lock = threading.RLock()
+        self._failing = False  # the last change was not taken
         self._watcher: Callable[[sqlite3.Error | None], None] = lambda _: None
         self._followers: set[Callable[[], object]] = set()
         self._finished = False
@@ -60,7 +61,16 @@ class Database:
     # --- rows ----------------------------------------------------------------------------------------
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return all rows of a query."""
+        """Return all rows of a query, once what waits to be written is written."""
+        with self._lock:
+            self._catch_up()
+            return self._found(query, *values)
+
+    def _catch_up(self) -> None:
+        """Write what waits to be written."""
+
+    def _found(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows of a query over what is written."""
         try:
             with self._lock:
                 return self._db.execute(query, values).fetchall()
@@ -80,6 +90,7 @@ class Database:
         entry = None
         try:
             with self._lock, self._synchronous(durable):
+                self._catch_up()
                 self._db.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._db
@@ -92,8 +103,10 @@ class Database:
                     raise
                 self._tell_followers()
         except sqlite3.Error as error:
+            self._failing = True
             self._watcher(error)
             raise
+        self._failing = False
         self._watcher(None)
         if entry is not None:
             audit.tell(entry)

@@ -5,31 +5,46 @@ The content counts, not the bytes: an instance that comes in another transfer sy
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from simulator.errors import NotDicom
 from simulator.gateway.header import Header
-from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.index import Index
+from simulator.gateway.rows import InstanceRow
 from simulator.gateway.store import Store
-from simulator.wire import content, part10
+from simulator.wire import content, data_set, part10
 from simulator.wire.association import StoreRequest
 
 
-def known(
-    found: Header, request: StoreRequest, digest: str, index: Index, store: Store
-) -> Literal["new", "repeated", "other"]:
-    """Tell whether an instance is new, held with the same content, or held (or purged) with other content.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whether an instance is new, held with the same content, or held (or purged) with other content.
 
-    `digest`: of the data set that came. One whose file is gone is new, and its loss is told. Raises `OSError` when what
-    is held cannot be read.
+    was_held: it is new, but counts among its study's already, since it was purged.
     """
-    row = index.instance(found.sop_instance_uid)
+
+    verdict: Literal["new", "repeated", "other"]
+    was_held: bool = False
+
+
+def known(found: Header, request: StoreRequest, index: Index, store: Store) -> Known:
+    """Tell what is known of an instance.
+
+    One whose file is gone is new, and its loss is told. Raises `OSError` when what is held cannot be read.
+    """
+    held, purged = index.traces(found.sop_instance_uid)
+    row = index.instance(found.sop_instance_uid) if held else None
     if row is not None and not store.holds(row.file):
         index.lose([row])
     elif row is not None:
-        return "repeated" if row.data_set_digest == digest or _same(row, request, store) else "other"
-    purged = index.rows("SELECT content_digest FROM purged_instance WHERE sop_instance_uid = ?", found.sop_instance_uid)
-    return "other" if purged and purged[0][0] not in (_said(request), as_bytes(digest)) else "new"
+        digest = data_set.digest(request.data_set)
+        return Known("repeated" if row.data_set_digest == digest or _same(row, request, store) else "other")
+    if purged is None:
+        return Known("new")
+    if purged in (_said(request), as_bytes(data_set.digest(request.data_set))):
+        return Known("new", was_held=True)
+    return Known("other")
 
 
 def as_bytes(data_set_digest: str) -> str:

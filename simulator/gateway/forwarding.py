@@ -19,13 +19,13 @@ from simulator.errors import ContextNotAccepted, NotDicom, PeerError, UsageError
 from simulator.events import InstanceForwarded
 from simulator.gateway import access
 from simulator.gateway.correction import Copy
-from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.index import Index
+from simulator.gateway.rows import InstanceRow
 from simulator.gateway.store import Store
 from simulator.rules import masking
 from simulator.site import Destination, Site
 from simulator.wire import part10, statuses, transcoding
 from simulator.wire.association import MAXIMUM_CONTEXTS, Address, Association, Context, Outgoing
-from simulator.wire.negotiated import RESULTS, said
 from simulator.wire.transcoding import UNCOMPRESSED
 
 _LOG = logging.getLogger(__name__)
@@ -138,15 +138,10 @@ class Forwarder:
                         f"it is held in {UID(held.transfer_syntax_uid).name}, {self._peer} takes it in "
                         f"{UID(syntax).name}, and it cannot be brought there without loss: {error}"
                     ) from error
-        why = association.refusal(held.sop_class_uid)
-        if why and why != said(RESULTS[4]):
-            raise ContextNotAccepted(
-                f"{self._peer} accepted no presentation context for {UID(held.sop_class_uid).name}: {why}"
-            )
         offered = ", ".join(UID(each).name for each in dict.fromkeys((held.transfer_syntax_uid, *UNCOMPRESSED)))
         raise ContextNotAccepted(
             f"it is held in {UID(held.transfer_syntax_uid).name}, and {self._peer} takes "
-            f"{UID(held.sop_class_uid).name} in none of {offered}"
+            f"{UID(held.sop_class_uid).name} in none of {offered}{association.refusal(held.sop_class_uid)}"
         )
 
 

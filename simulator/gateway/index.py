@@ -8,57 +8,71 @@ Each change and the event that tells of it are one transaction: nothing happens 
 from __future__ import annotations
 
 import json
+import logging
+import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from simulator.events import Event, InstanceLost
 from simulator.gateway import acts
 from simulator.gateway.acts import Correction, Ruling
 from simulator.gateway.audit import Act
+from simulator.gateway.backlog import Backlog, Taken
 from simulator.gateway.database import Database
+from simulator.gateway.rows import InstanceRow, StudyRow
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys, StudyKeys
 
+_INSERT_INSTANCE = "INSERT INTO instance VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _JUDGED = frozenset(("matched", "unmatched", "rejected"))  # the states that a decision ends in
 
-
-@dataclass(frozen=True, slots=True)
-class InstanceRow:
-    """One instance as it is indexed; `file` is the store's name for it."""
-
-    sop_instance_uid: str
-    study_instance_uid: str
-    series_instance_uid: str
-    sop_class_uid: str
-    transfer_syntax_uid: str
-    data_set_digest: str
-    file: str
-    calling_ae_title: str
-    keys: StudyKeys
-
-
-@dataclass(frozen=True, slots=True)
-class StudyRow:
-    """One study: its state and why; `order_accession` is empty until it matched an order."""
-
-    study_instance_uid: str
-    accession_number: str
-    state: str
-    reasons: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    order_accession: str = ""
+_LOG = logging.getLogger(__name__)
 
 
 class Index(Database):
     """The index in one file. Safe for use from several threads."""
 
+    def __init__(self, file: Path, *, read_only: bool = False) -> None:
+        """Open the index, making it when it is new. Raises `StartError` when it cannot be used."""
+        super().__init__(file, read_only=read_only)
+        self._backlog = Backlog(self._lock, self._add_rows)
+        self._ever_held: dict[str, int] = {}  # by study; of those that instances came for since the start
+        self._studies: dict[str, StudyRow] = {}
+
+    def close(self) -> None:
+        """Write what waits, as far as the file takes it, and close it; nothing may be asked afterwards."""
+        self._backlog.stop()
+        with self._lock:
+            try:
+                self._catch_up()
+            except sqlite3.Error as error:
+                _LOG.error("instances are stored and not indexed: %s; the next start finds them", error)
+            super().close()
+
+    def _catch_up(self) -> None:
+        self._backlog.flush()
+
     # --- instances -----------------------------------------------------------------------------------
 
     def instance(self, sop_instance_uid: str) -> InstanceRow | None:
         """Return the instance, or None."""
-        rows = self.rows("SELECT * FROM instance WHERE sop_instance_uid = ?", sop_instance_uid)
+        with self._lock:
+            taken = self._backlog.get(sop_instance_uid)
+            if taken is not None:
+                return taken.row
+            rows = self._found("SELECT * FROM instance WHERE sop_instance_uid = ?", sop_instance_uid)
         return _instance(rows[0]) if rows else None
+
+    def traces(self, sop_instance_uid: str) -> tuple[bool, str | None]:
+        """Return whether the instance is held, and the digest of its content if it was purged."""
+        query = """
+            SELECT EXISTS (SELECT 1 FROM instance WHERE sop_instance_uid = ?1),
+                (SELECT content_digest FROM purged_instance WHERE sop_instance_uid = ?1)
+        """
+        with self._lock:
+            [(held, purged)] = self._found(query, sop_instance_uid)
+            return bool(held) or self._backlog.get(sop_instance_uid) is not None, purged
 
     def instances(self, study_instance_uid: str) -> tuple[InstanceRow, ...]:
         """Return the instances of a study in the order in which they came."""
@@ -71,15 +85,21 @@ class Index(Database):
         instances, series = self.rows(query, study_instance_uid)[0]
         return int(instances), int(series)
 
-    def ever_held(self, study_instance_uid: str, besides: str = "") -> int:
-        """Return how many distinct instances of the study are held or were purged, one SOP Instance UID left out."""
+    def ever_held(self, study_instance_uid: str) -> int:
+        """Return how many distinct instances of the study are held or were purged."""
+        with self._lock:
+            if study_instance_uid not in self._ever_held:
+                self._ever_held[study_instance_uid] = self._count(study_instance_uid)
+            return self._ever_held[study_instance_uid]
+
+    def _count(self, study_instance_uid: str) -> int:
         query = """
             SELECT count(*) FROM (
                 SELECT sop_instance_uid FROM instance WHERE study_instance_uid = ?1 UNION
                 SELECT sop_instance_uid FROM purged_instance WHERE study_instance_uid = ?1
-            ) WHERE sop_instance_uid != ?2
+            )
         """
-        return int(self.rows(query, study_instance_uid, besides)[0][0])
+        return int(self.rows(query, study_instance_uid)[0][0])
 
     def files(self) -> frozenset[str]:
         """Return the store's names of all instances that are indexed."""
@@ -87,26 +107,25 @@ class Index(Database):
 
     def add_instance(self, row: InstanceRow, events: Sequence[Event], study: StudyRow | None) -> None:
         """Index an instance and, where it changes its study, the study too."""
-        keys = row.keys.keys
-        values = (
-            row.sop_instance_uid,
-            row.study_instance_uid,
-            row.series_instance_uid,
-            row.sop_class_uid,
-            row.transfer_syntax_uid,
-            row.data_set_digest,
-            row.file,
-            row.calling_ae_title,
-            row.keys.accession_number,
-            keys.hkid,
-            keys.name,
-            keys.birth_date,
-            keys.sex,
-        )
         with self.transaction(events):
-            self._db.execute("INSERT INTO instance VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", values)
+            self._db.execute(_INSERT_INSTANCE, _values(row))
             if study is not None:
                 self._put_study(study)
+            self._ever_held.pop(row.study_instance_uid, None)
+
+    def add_later(self, taken: Taken) -> None:
+        """Have an instance indexed soon that is new and changes nothing of its study; see `backlog`.
+
+        Whoever asks finds it from now on. Raises `sqlite3.Error` where it cannot wait, and the index does not take it.
+        """
+        with self._lock:
+            self._backlog.add(taken, at_once=self._failing)
+            if taken.study_instance_uid in self._ever_held:
+                self._ever_held[taken.study_instance_uid] += not taken.was_held
+
+    def _add_rows(self, rows: Sequence[InstanceRow], events: Sequence[Event]) -> None:
+        with self.transaction(events):
+            self._db.executemany(_INSERT_INSTANCE, [_values(row) for row in rows])
 
     def instances_in(self, file: str) -> tuple[InstanceRow, ...]:
         """Return the instance whose file this is, if there is one."""
@@ -126,13 +145,20 @@ class Index(Database):
         with self.transaction(events):
             uids = [(row.sop_instance_uid,) for row in rows]
             self._db.executemany("DELETE FROM instance WHERE sop_instance_uid = ?", uids)
+            self._ever_held.clear()
 
     # --- studies -------------------------------------------------------------------------------------
 
     def study(self, study_instance_uid: str) -> StudyRow | None:
         """Return the study, or None."""
-        rows = self.rows("SELECT * FROM study WHERE study_instance_uid = ?", study_instance_uid)
-        return _study(rows[0]) if rows else None
+        with self._lock:
+            found = self._studies.get(study_instance_uid)
+            if found is None:
+                rows = self._found("SELECT * FROM study WHERE study_instance_uid = ?", study_instance_uid)
+                found = _study(rows[0]) if rows else None
+                if found is not None and not self._db.in_transaction:
+                    self._studies = {study_instance_uid: found}  # the one that is being received
+            return found
 
     def studies(self) -> tuple[StudyRow, ...]:
         """Return all studies in the order in which they came."""
@@ -238,6 +264,7 @@ class Index(Database):
             self._db.execute("INSERT OR REPLACE INTO delivery VALUES (?,?,?)", (sop_instance_uid, destination, status))
 
     def _put_study(self, study: StudyRow) -> None:
+        self._studies = {}
         values = (
             study.study_instance_uid,
             study.accession_number,
@@ -254,6 +281,25 @@ class Index(Database):
             """,
             values,
         )
+
+
+def _values(row: InstanceRow) -> tuple[str, ...]:
+    keys = row.keys.keys
+    return (
+        row.sop_instance_uid,
+        row.study_instance_uid,
+        row.series_instance_uid,
+        row.sop_class_uid,
+        row.transfer_syntax_uid,
+        row.data_set_digest,
+        row.file,
+        row.calling_ae_title,
+        row.keys.accession_number,
+        keys.hkid,
+        keys.name,
+        keys.birth_date,
+        keys.sex,
+    )
 
 
 def _instance(row: Sequence[Any]) -> InstanceRow:

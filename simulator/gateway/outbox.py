@@ -15,7 +15,8 @@ from dataclasses import replace
 
 from simulator.gateway.forward_queue import Dispatch, ForwardQueue, Selection
 from simulator.gateway.forwarding import Forwarder
-from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.index import Index
+from simulator.gateway.rows import InstanceRow
 from simulator.gateway.safekeeping import Asked, Progress, Safekeeping
 from simulator.gateway.store import Store
 from simulator.rules import masking

@@ -9,13 +9,15 @@ so the order of the steps cannot be wrong; bad data is a value (`Refused`, `Unma
 from __future__ import annotations
 
 from simulator.gateway import correction, duplicates, header, second_look, statuses
+from simulator.gateway.backlog import Taken
 from simulator.gateway.header import Header
-from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.index import Index
+from simulator.gateway.rows import InstanceRow
 from simulator.gateway.steps import Inspected, Matched, Received, Refused, Stored, Unmatched, Verdict
 from simulator.gateway.store import Store
 from simulator.rules import identity, image_count, matching
 from simulator.site import Site
-from simulator.wire import data_set, part10
+from simulator.wire import part10
 from simulator.wire.association import Outgoing, Response, StoreRequest
 
 
@@ -24,25 +26,26 @@ def receive(request: StoreRequest, site: Site, index: Index, store: Store) -> Re
     found = header.inspect(request)
     if isinstance(found, Response):
         return Refused(request, found, header.glance(request))
-    digest = data_set.digest(request.data_set)
-    known = duplicates.known(found, request, digest, index, store)
-    if known == "other":
+    known = duplicates.known(found, request, index, store)
+    if known.verdict == "other":
         comment = "an instance with this UID and other content is held already"
         return Refused(request, statuses.HELD_WITH_OTHER_CONTENT.response(comment), found)
     rule = site.image_count_rule()
-    if known == "new" and not rule.admits(index.ever_held(found.study_instance_uid, found.sop_instance_uid) + 1):
+    images = index.ever_held(found.study_instance_uid) + (not known.was_held)
+    if known.verdict == "new" and not rule.admits(images):
         comment = f"more than {site.image_limit.limit} images in this study"
         return Refused(request, statuses.beyond_image_limit(site).response(comment), found, exceeds_image_limit=True)
-    return Received(request, found, digest, repeated=known == "repeated")
+    return Received(request, found, known.verdict == "repeated", known.was_held)
 
 
 def persist(received: Received, store: Store) -> Stored:
     """Write the file. Raises `OSError` when the file system does not take it."""
     request, head = received.request, received.header
     outgoing = Outgoing(head.sop_class_uid, head.sop_instance_uid, request.transfer_syntax_uid, request.data_set)
-    file = part10.build(outgoing, request.calling_ae_title)
-    name = store.write(head.study_instance_uid, head.sop_instance_uid, file)
-    return Stored(row(head, request.transfer_syntax_uid, received.digest, name, request.calling_ae_title))
+    pieces = part10.head(outgoing, request.calling_ae_title), request.data_set
+    name = store.write(head.study_instance_uid, head.sop_instance_uid, *pieces)
+    found = row(head, request.transfer_syntax_uid, "", name, request.calling_ae_title)
+    return Stored(Taken(found, request.data_set, received.was_held))
 
 
 def row(head: Header, transfer_syntax_uid: str, digest: str, file: str, calling_ae_title: str) -> InstanceRow:

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from simulator.gateway import audit, correction, pipeline
 from simulator.gateway.acts import Correction, Ruling
 from simulator.gateway.audit import Act
-from simulator.gateway.index import Index, StudyRow
+from simulator.gateway.index import Index
+from simulator.gateway.rows import StudyRow
 from simulator.gateway.steps import Inspected, Verdict
 from simulator.rules import accession, correcting, image_count, masking, nearest
 from simulator.rules.correcting import OPERATOR_REJECTED

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from simulator.errors import NotDicom
 from simulator.gateway import header, pipeline
-from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.index import Index
+from simulator.gateway.rows import InstanceRow
 from simulator.gateway.store import Store
 from simulator.wire import data_set, part10
 

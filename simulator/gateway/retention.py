@@ -20,7 +20,8 @@ from simulator.errors import NotDicom
 from simulator.events import StudyPurged, now
 from simulator.gateway import audit, duplicates
 from simulator.gateway.audit import Act
-from simulator.gateway.index import Index, InstanceRow
+from simulator.gateway.index import Index
+from simulator.gateway.rows import InstanceRow
 from simulator.gateway.store import Store
 from simulator.gateway.study_queue import StudyQueue
 from simulator.wire import content, part10

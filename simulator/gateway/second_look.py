@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulator.gateway.acts import Correction
-from simulator.gateway.index import StudyRow
+from simulator.gateway.rows import StudyRow
 from simulator.gateway.steps import Inspected, Verdict
 from simulator.rules import identity, image_count, matching
 from simulator.rules.matching import OrderKeys

@@ -15,7 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from simulator.errors import StartError, StopError
-from simulator.events import Event, InstanceStored, StudyChanged
+from simulator.events import Event, StudyChanged, now
 from simulator.gateway import (
     access,
     api,
@@ -31,18 +31,20 @@ from simulator.gateway import (
 )
 from simulator.gateway.acts import Ruling
 from simulator.gateway.audit import Act
+from simulator.gateway.backlog import stored
 from simulator.gateway.capacity import Capacity
 from simulator.gateway.commitment import Commitments
 from simulator.gateway.folder_lock import FolderLock
 from simulator.gateway.forward_queue import WARNINGS, Dispatch, Selection
 from simulator.gateway.health import INDEX, STORAGE, Health
 from simulator.gateway.http_listener import LOOPBACK, HttpServer, http_socket
-from simulator.gateway.index import Index, InstanceRow, StudyRow
+from simulator.gateway.index import Index
 from simulator.gateway.orders import Orders
 from simulator.gateway.outbox import Outbox
 from simulator.gateway.reconciliation import Reconciliation
 from simulator.gateway.refusals import Refusals
 from simulator.gateway.retention import Retention
+from simulator.gateway.rows import InstanceRow, StudyRow
 from simulator.gateway.steps import Matched, Received, Refused, Unmatched, Verdict
 from simulator.gateway.store import Store
 from simulator.gateway.study_queue import StudyQueue
@@ -195,12 +197,17 @@ class Gateway:
         return None
 
     def _keep(self, received: Received) -> None:
-        row = pipeline.persist(received, self.store).row
-        self._add(row)
+        taken = pipeline.persist(received, self.store).taken
+        study = self.index.study(taken.study_instance_uid)
+        if study is None or study.state != "receiving":
+            self._add(taken.row)
+            return
+        self.index.add_later(taken)
+        self.assembly.postpone(taken.study_instance_uid)
 
     def _add(self, row: InstanceRow) -> None:
-        """Index an instance; its study is receiving (again)."""
-        events: list[Event] = [_stored(row)]
+        """Index an instance at once; its study is receiving (again)."""
+        events: list[Event] = [stored(row, now())]
         study = self.index.study(row.study_instance_uid)
         changed = None
         if study is None:
@@ -389,19 +396,6 @@ class Gateway:
 def storage_contexts(site: Site) -> list[Context]:
     """Return what the gateway accepts as Storage SCP: each SOP class of the site, in every transfer syntax it takes."""
     return [Context(sop_class.uid, transfer_syntaxes.ACCEPTED) for sop_class in site.storage_classes()]
-
-
-def _stored(row: InstanceRow) -> InstanceStored:
-    return InstanceStored(
-        observer="gateway",
-        study_instance_uid=row.study_instance_uid,
-        series_instance_uid=row.series_instance_uid,
-        sop_instance_uid=row.sop_instance_uid,
-        sop_class_uid=row.sop_class_uid,
-        transfer_syntax_uid=row.transfer_syntax_uid,
-        data_set_digest=row.data_set_digest,
-        calling_ae_title=row.calling_ae_title,
-    )
 
 
 def _fingerprint(site: Site) -> dict[str, str]:

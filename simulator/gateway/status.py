@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.gateway.forward_queue import Dispatch, ForwardQueue
-from simulator.gateway.index import Index, StudyRow
+from simulator.gateway.index import Index
 from simulator.gateway.order_book import OrderBook
+from simulator.gateway.rows import StudyRow
 from simulator.site import Destination, Site
 
 

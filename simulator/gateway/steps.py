@@ -5,20 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.gateway.acts import Correction, Ruling
+from simulator.gateway.backlog import Taken
 from simulator.gateway.header import Header
-from simulator.gateway.index import InstanceRow
+from simulator.gateway.rows import InstanceRow
 from simulator.rules.matching import OrderKeys, StudyKeys
 from simulator.wire.association import Response, StoreRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An instance that is whole and says who it is; `repeated` when the very same is held already."""
+    """An instance that is whole and says who it is.
+
+    `repeated` when the very same is held already; `was_held` when it was once, and purged.
+    """
 
     request: StoreRequest
     header: Header
-    digest: str
     repeated: bool
+    was_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An instance that lies in the store, complete under its final name; `row` is what the index gets."""
+    """An instance that lies in the store, complete under its final name; `taken` is what the index gets."""
 
-    row: InstanceRow
+    taken: Taken
+
+    @property
+    def row(self) -> InstanceRow:
+        """What the index says of it."""
+        return self.taken.row
 
 
 @dataclass(frozen=True, slots=True)

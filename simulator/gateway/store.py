@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class Store:
         """Open the folder, making it when it is new. Raises `StartError` when it cannot be written."""
         self._instances = root / "instances"
         self._refused = root / "refused"
+        self._path = str(self._instances)
         try:
             self._instances.mkdir(parents=True, exist_ok=True)
             self._refused.mkdir(exist_ok=True)
@@ -42,16 +43,20 @@ class Store:
         if not os.access(root, os.W_OK):
             raise StartError(f"the data folder {root} cannot be written")
 
-    def write(self, study_instance_uid: str, sop_instance_uid: str, part10: bytes) -> str:
+    def write(self, study_instance_uid: str, sop_instance_uid: str, *pieces: bytes) -> str:
         """Write one instance, whole and then under its final name; return that name, relative to the store.
 
-        Raises `OSError` (disk full, folder gone) and leaves nothing behind then.
+        pieces: the Part 10 file, in one or several. Raises `OSError` (disk full, folder gone) and leaves nothing behind
+        then.
         """
-        folder = self._instances / _name(study_instance_uid)
-        folder.mkdir(exist_ok=True)
-        file = folder / f"{_name(sop_instance_uid)}.dcm"
-        _write_whole(file, part10)
-        return str(file.relative_to(self._instances))
+        study = _name(study_instance_uid)
+        name = f"{study}/{_name(sop_instance_uid)}.dcm"
+        try:
+            _write_whole(f"{self._path}/{name}", pieces)
+        except FileNotFoundError:
+            (self._instances / study).mkdir(exist_ok=True)
+            _write_whole(f"{self._path}/{name}", pieces)
+        return name
 
     def read(self, name: str) -> bytes:
         """Return the Part 10 file that `write` named."""
@@ -91,16 +96,19 @@ class Store:
         """Move a file that is no instance from the instances to what was refused; return its new name."""
         file = self._instances / name
         stem = f"{_moment()}-{file.stem[:12]}"
-        _write_whole(self._refused / f"{stem}.json", json.dumps({"why": why, "was": name}, indent=2).encode())
+        self._write_aside(f"{stem}.json", json.dumps({"why": why, "was": name}, indent=2).encode())
         file.replace(self._refused / f"{stem}.dcm-damaged")
         return f"refused/{stem}.dcm-damaged"
 
     def keep_aside(self, data: bytes, suffix: str, why: Mapping[str, object]) -> str:
         """Keep what was refused, with the reason beside it; return its name, relative to the data folder."""
         stem = f"{_moment()}-{hashlib.sha256(data).hexdigest()[:12]}"
-        _write_whole(self._refused / f"{stem}{suffix}", data)
-        _write_whole(self._refused / f"{stem}.json", json.dumps(dict(why), indent=2).encode())
+        self._write_aside(f"{stem}{suffix}", data)
+        self._write_aside(f"{stem}.json", json.dumps(dict(why), indent=2).encode())
         return f"refused/{stem}{suffix}"
+
+    def _write_aside(self, name: str, content: bytes) -> None:
+        _write_whole(f"{self._refused}/{name}", [content])
 
 
 def _moment() -> str:
@@ -111,14 +119,27 @@ def _name(uid: str) -> str:
     return hashlib.sha256(uid.encode()).hexdigest()[:32]
 
 
-def _write_whole(file: Path, content: bytes) -> None:
-    part = file.with_name(f"{file.name}.{os.urandom(4).hex()}.part")
+def _write_whole(file: str, pieces: Sequence[bytes]) -> None:
+    part = f"{file}.{os.urandom(4).hex()}.part"
+    opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        part.write_bytes(content)
-        part.replace(file)
+        try:
+            _write_all(opened, [memoryview(piece) for piece in pieces])
+        finally:
+            os.close(opened)
+        os.replace(part, file)  # noqa: PTH105 - one of the few places that run for every instance
     except OSError:
-        part.unlink(missing_ok=True)
+        Path(part).unlink(missing_ok=True)
         raise
+
+
+def _write_all(opened: int, pieces: list[memoryview]) -> None:
+    while pieces:
+        written = os.writev(opened, pieces)
+        while pieces and written >= len(pieces[0]):
+            written -= len(pieces.pop(0))
+        if pieces:
+            pieces[0] = pieces[0][written:]
 
 
 def _sync(path: Path) -> None:

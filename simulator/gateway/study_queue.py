@@ -44,9 +44,12 @@ class StudyQueue:
 
     def postpone(self, study_instance_uid: str, delay: float | None = None) -> None:
         """Have the study due a whole delay from now, even if it was due before; `delay` in seconds, for this once."""
+        due = time.monotonic() + (self._delay if delay is None else delay)
         with self._changed:
-            self._due[study_instance_uid] = time.monotonic() + (self._delay if delay is None else delay)
-            self._changed.notify()
+            before = self._due.get(study_instance_uid)
+            self._due[study_instance_uid] = due
+            if before is None or due < before:  # else whoever waits finds out when it would have been due
+                self._changed.notify()
 
     def expedite(self, study_instance_uid: str) -> None:
         """Have the study due now if it waits here."""

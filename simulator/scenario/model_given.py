@@ -115,13 +115,13 @@ class PeerSpec(Strict):
     script: tuple[dict[str, Any], ...] = Field(min_length=1)
 
 
-class RejectSpec(Strict):
-    """How a remote SCP rejects associations: the fields of A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
+class RejectionSpec(Strict):
+    """How a remote SCP rejects associations (A-ASSOCIATE-RJ, PS3.8 9.3.4)."""
 
-    result: int = Field(ge=0, le=255, description="1: permanent, 2: transient.")
-    source: int = Field(ge=0, le=255)
-    reason: int = Field(ge=0, le=255)
-    times: int | None = Field(default=None, ge=1, description="The first so many associations; without it, all.")
+    result: Literal[1, 2] = Field(default=1, description="1: for good; 2: for now.")
+    source: Literal[1, 2, 3] = 1
+    reason: int = Field(default=3, ge=0, le=255)
+    times: int | None = Field(default=None, ge=1, description="So many associations; without it, every one.")
 
 
 class RemoteSpec(Strict):
@@ -131,8 +131,8 @@ class RemoteSpec(Strict):
     """
 
     starts: Literal["up", "down"] = Field(default="up", description="down: nothing listens until `start_remote`.")
-    rejects: bool | RejectSpec = Field(
-        default=False, description="It rejects every association; with these fields, or as an unknown calling AE title."
+    rejects: Literal[True] | RejectionSpec | None = Field(
+        default=None, description="It rejects every association, for its calling AE title; or as this says."
     )
     takes: tuple[str, ...] = Field(
         default=(), description="The SOP classes it takes, by name, keyword or UID; empty: all of the site's."
@@ -167,6 +167,11 @@ class RemoteSpec(Strict):
     destination: dict[str, Any] = Field(
         default_factory=dict, description="Laid over what the site profile says of it as a destination."
     )
+
+    @property
+    def rejection(self) -> RejectionSpec | None:
+        """How it rejects associations, if it does."""
+        return RejectionSpec() if self.rejects is True else self.rejects
 
 
 class Given(Strict):

@@ -18,13 +18,13 @@ from simulator.actors.modality import Modality
 from simulator.actors.operator import Operator
 from simulator.actors.order_placer import OrderPlacer
 from simulator.actors.raw_peer import RawPeer
-from simulator.actors.remote_scp import Behaviour, Rejects, RemoteSCP
+from simulator.actors.remote_scp import Behaviour, RemoteSCP
 from simulator.events import Event, RoleBound
 from simulator.rules import sop_classes, transfer_syntaxes
 from simulator.scenario import proposals
 from simulator.scenario.binding import GATEWAY, MODALITY
 from simulator.scenario.gateway_process import GatewayProcess, Launch
-from simulator.scenario.model_given import ModalitySpec, RejectSpec, RemoteSpec
+from simulator.scenario.model_given import ModalitySpec, RemoteSpec
 from simulator.scenario.model_steps import AssociateSpec, Store
 from simulator.scenario.plan import Plan
 from simulator.scenario.real_gateway import RealGateway, Whereabouts
@@ -296,12 +296,14 @@ def _on_free_ports(planned: Plan) -> Site:
 
 
 def _behaviour(spec: RemoteSpec) -> Behaviour:
+    rejection = spec.rejection
     return Behaviour(
         status=int(spec.answers, 16),
         times=spec.times,
         aborts_at=spec.aborts_at or 0,
         hangs_at=spec.hangs_at or 0,
-        rejects=_rejects(spec.rejects),
+        rejects=None if rejection is None else (rejection.result, rejection.source, rejection.reason),
+        rejections=None if rejection is None else rejection.times,
         commits=spec.commits,
         loses=spec.loses,
         reports=spec.reports,
@@ -309,9 +311,3 @@ def _behaviour(spec: RemoteSpec) -> Behaviour:
         context_result=spec.context_result or 0,
         answers_wrongly=spec.answers_wrongly,
     )
-
-
-def _rejects(spec: bool | RejectSpec) -> Rejects | None:
-    if isinstance(spec, RejectSpec):
-        return Rejects(**spec.model_dump())
-    return Rejects() if spec else None

@@ -15,10 +15,12 @@ from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import register_uid
 
 from simulator.errors import StartError
+from simulator.wire import store_plane
 from simulator.wire.association import (
     MAXIMUM_PDU,
     VERIFICATION,
@@ -36,6 +38,7 @@ from simulator.wire.guard import MAXIMUM_MESSAGE, Guard, Settings
 from simulator.wire.incidents import Admit, AssociationRequest, Incident, Rejection, Tell, rejection
 from simulator.wire.listener import Listener
 from simulator.wire.negotiated import Lengths
+from simulator.wire.store_plane import StoreCommand
 
 # pynetdicom knows no service for the two classes that PS3 retired in 2004, accepts their contexts all the same,
 # and then answers with an empty status.
@@ -111,9 +114,11 @@ class Acceptor:
         self._ae.acse_timeout = limits.acse + _LIBRARY_LATER
         self._ae.dimse_timeout = limits.dimse
         self._ae.network_timeout = None
+        # Past pynetdicom nobody alters a response.
+        serve_store = self._serve_past_library if store_plane.is_on() and alter is None else None
         taken = MAXIMUM_PDU if maximum_length is None else MAXIMUM_MESSAGE
-        self._settings = Settings(limits, taken, maximum_associations + _BEYOND, tell or _log)
-        self._admit = admit or admission(ae_title, calling_ae_titles, maximum_associations)
+        self._settings = Settings(limits, taken, maximum_associations + _BEYOND, tell or _log, serve_store)
+        self._admit = admit or _admission(ae_title, calling_ae_titles, maximum_associations)
         self._tls = tls
         for context in (VERIFICATION_CONTEXT, *contexts):
             self._ae.add_supported_context(context.abstract_syntax_uid, list(context.transfer_syntax_uids))
@@ -133,7 +138,7 @@ class Acceptor:
         """Listen on one port more, over TLS where a context is given; return the port. Raises `StartError`."""
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, self._opened),
-            (evt.EVT_CONN_CLOSE, _wake),
+            (evt.EVT_CONN_CLOSE, _closed),
             (evt.EVT_REQUESTED, self._consider),
             (evt.EVT_C_STORE, self._store),
         ]
@@ -164,7 +169,10 @@ class Acceptor:
     def _opened(self, event: evt.Event) -> None:
         send_without_delay(event)
         if self._on_action is not None or self._on_report is not None:
-            Dialogue(event.assoc, on_action=self._on_action, on_report=self._on_report)
+            association: Any = event.assoc
+            dialogue = Dialogue(association, on_action=self._on_action, on_report=self._on_report)
+            if association.guard.plane is not None:
+                association.guard.plane.companion = dialogue
         if self._measured is not None:
             _measure(event.assoc, self._measured)
         if self._context_result:
@@ -191,29 +199,49 @@ class Acceptor:
         association.kill()
 
     def _store(self, event: evt.Event) -> Dataset:
+        """Serve a C-STORE-RQ that pynetdicom received."""
         request: Any = event.request
-        context, association = event.context, event.assoc
-        asked: Any = association.requestor.primitive
-        received = StoreRequest(
-            calling_ae_title=association.requestor.ae_title,
-            called_ae_title=str(asked.called_ae_title),
-            peer=str(association.requestor.address),
-            abstract_syntax_uid=str(context.abstract_syntax),
-            transfer_syntax_uid=str(context.transfer_syntax),
-            sop_class_uid=str(request.AffectedSOPClassUID),
-            sop_instance_uid=str(request.AffectedSOPInstanceUID),
-            data_set=request.DataSet.getvalue() if request.DataSet is not None else b"",
+        data_set = request.DataSet.getvalue() if request.DataSet is not None else b""
+        uids = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
+        response = self._serve(
+            event.assoc, event.context.abstract_syntax, event.context.transfer_syntax, uids, data_set
         )
-        try:
-            response = self._on_store(received)
-        except EndAssociation:
-            association.abort()
-            response = Response(0x0110)  # which goes nowhere any more
         answer = Dataset()
         answer.Status = response.status
         if response.error_comment:
             answer.ErrorComment = long_string(response.error_comment)
         return answer
+
+    def _serve_past_library(
+        self, association: Any, context: PresentationContext, command: StoreCommand, data_set: bytes
+    ) -> bytes:
+        """Serve a C-STORE-RQ that a `ReceivePlane` received; return the command set of its response."""
+        uids = command.sop_class_uid, command.sop_instance_uid
+        syntaxes = context.abstract_syntax, context.transfer_syntax[0]
+        response = self._serve(association, *syntaxes, uids, data_set)
+        return store_plane.store_response(command, response.status, long_string(response.error_comment))
+
+    def _serve(
+        self, association: Any, abstract_syntax: Any, transfer_syntax: Any, uids: tuple[str, str], data_set: bytes
+    ) -> Response:
+        received = StoreRequest(
+            calling_ae_title=association.requestor.ae_title,
+            called_ae_title=str(association.requestor.primitive.called_ae_title),
+            peer=str(association.requestor.address),
+            abstract_syntax_uid=str(abstract_syntax),
+            transfer_syntax_uid=str(transfer_syntax),
+            sop_class_uid=uids[0],
+            sop_instance_uid=uids[1],
+            data_set=data_set,
+        )
+        try:
+            return self._on_store(received)
+        except EndAssociation:
+            association.abort(block=False)
+            return Response(0x0110)  # which goes nowhere any more
+        except Exception:  # noqa: BLE001 - the peer must get an answer, and the association go on
+            _LOG.exception("instance %s of %s cannot be served", received.sop_instance_uid, received.calling_ae_title)
+            return Response(SERVICE_FAILED, "the service failed")
 
 
 def _end(association: Association) -> None:
@@ -228,9 +256,10 @@ def _end(association: Association) -> None:
             association.dul.socket.socket.shutdown(socket.SHUT_RDWR)
 
 
-def _wake(event: evt.Event) -> None:
+def _closed(event: evt.Event) -> None:
     """Let the association's thread end at once: it waits for a request that will not come any more."""
     association: Any = event.assoc
+    association.guard.close()
     if association.requestor.primitive is None:
         association.dul.to_user_queue.put(None)
 
@@ -266,7 +295,7 @@ def _alter_responses(association: Any, alter: Callable[[C_STORE], None]) -> None
     association.dimse.send_msg = altered
 
 
-def admission(ae_title: str, callers: Collection[str] | None, maximum_associations: int) -> Admit:
+def _admission(ae_title: str, callers: Collection[str] | None, maximum_associations: int) -> Admit:
     """Return the plain rule: called AE title, calling AE title, number of associations."""
 
     def admit(asked: AssociationRequest) -> Rejection | None:

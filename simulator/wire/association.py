@@ -33,15 +33,18 @@ from pynetdicom.presentation import PresentationContext as _LibraryContext
 
 from simulator.errors import (
     ContextNotAccepted,
+    NotDicom,
     PeerAborted,
     PeerRefused,
     PeerSilent,
     PeerUnreachable,
     UsageError,
 )
+from simulator.wire import command_set, store_plane
 from simulator.wire.incidents import REJECT_REASONS
-from simulator.wire.negotiated import RESULTS, Lengths, answers, refusals, said
+from simulator.wire.negotiated import Lengths, answers, refusals
 from simulator.wire.pdus import SHORTEST_DATA
+from simulator.wire.send_plane import SendPlane
 from simulator.wire.titles import on_the_wire, printable, send_titles
 from simulator.wire.tls import Credentials, RequestorContext
 
@@ -187,6 +190,7 @@ class Association:
         """Request an association. Use `request`."""
         self.peer = peer
         self._message_id = 0
+        self._patience = time_outs.dimse
         ae = new_ae(printable(calling_ae_title))
         ae.connection_timeout = time_outs.connection
         ae.acse_timeout = time_outs.acse
@@ -196,9 +200,14 @@ class Association:
         self._attendants: list[Attendant] = []
         self._lengths = Lengths()
 
+        self._plane: SendPlane | None = None
+
         def attended(library: _LibraryAssociation) -> None:
+            # A peer that may ask something itself is pynetdicom's to listen to.
             if attend is not None:
                 self._attendants.append(attend(library))
+            elif store_plane.is_on():
+                self._plane = SendPlane(library)
             if maximum_length != MAXIMUM_PDU:
                 library.bind(evt.EVT_DATA_RECV, self._lengths.take)
 
@@ -275,10 +284,8 @@ class Association:
         return tuple(str(c.transfer_syntax[0]) for c in contexts if c.abstract_syntax == sop_class_uid)
 
     def refusal(self, sop_class_uid: str) -> str:
-        """Say why the first context that was proposed for the SOP class was refused; empty where that is not so."""
-        proposed = zip(self._library.requestor.requested_contexts, self.answers, strict=True)
-        answer = next((answer for each, answer in proposed if each.abstract_syntax == sop_class_uid), "")
-        return said(answer) if answer in RESULTS.values() else ""
+        """Return in brackets why contexts of the SOP class were refused (PS3.8 9.3.3.2); empty where none was."""
+        return refusals(self._library, sop_class_uid)
 
     def echo(self) -> Response:
         """Send C-ECHO-RQ and return the response. Raises `PeerError` when none comes."""
@@ -288,6 +295,8 @@ class Association:
         contexts = [c for c in self._library.accepted_contexts if c.abstract_syntax == VERIFICATION]
         if not contexts:
             raise ContextNotAccepted(f"{self.peer} accepted no context for Verification")
+        if self._plane_is_clear():
+            return self._past_library(store_plane.echo_request(request.MessageID, VERIFICATION), contexts[0])
         return self._exchange(request, contexts[0])
 
     def store(self, outgoing: Outgoing) -> Response:
@@ -301,8 +310,13 @@ class Association:
         context = self._context(outgoing.sop_class_uid, outgoing.transfer_syntax_uid)
         if context is None:
             raise ContextNotAccepted(self._no_context(outgoing))
+        number = self._next_message_id()
+        if self._plane_is_clear():
+            command = store_plane.store_request(number, outgoing.sop_class_uid, outgoing.sop_instance_uid)
+            uids = outgoing.sop_class_uid, outgoing.sop_instance_uid
+            return self._past_library(command, context, outgoing.data_set, uids)
         request = C_STORE()
-        request.MessageID = self._next_message_id()
+        request.MessageID = number
         request.Priority = 2
         request.AffectedSOPClassUID = UID(outgoing.sop_class_uid)
         request.AffectedSOPInstanceUID = UID(outgoing.sop_instance_uid)
@@ -328,17 +342,20 @@ class Association:
     @property
     def stands(self) -> bool:
         """Whether the peer has not ended the association."""
+        self._hand_back()
         return self._library.is_established and not self._has_ended()
 
     def release(self) -> None:
         """Release the association (A-RELEASE-RQ), and wait for the answer; what the peer asks is answered first."""
         for attendant in self._attendants:
             attendant.settle()
+        self._hand_back()
         if self._library.is_established:
             self._library.release()
 
     def abort(self) -> None:
         """End the association at once (A-ABORT)."""
+        self._hand_back()
         if self._library.is_established:
             self._library.abort()
 
@@ -359,8 +376,7 @@ class Association:
         agreed = self.accepted_syntaxes(outgoing.sop_class_uid)
         name = UID(outgoing.sop_class_uid).name
         if not agreed:
-            why = self.refusal(outgoing.sop_class_uid)
-            return f"{self.peer} accepted no presentation context for {name}" + (f": {why}" if why else "")
+            return f"{self.peer} accepted no presentation context for {name}{self.refusal(outgoing.sop_class_uid)}"
         wanted = UID(outgoing.transfer_syntax_uid).name
         return f"{self.peer} takes {name} in {', '.join(UID(a).name for a in agreed)}, not in {wanted}"
 
@@ -368,18 +384,70 @@ class Association:
         self._message_id = self._message_id % 65535 + 1
         return self._message_id
 
+    def _hand_back(self) -> None:
+        if self._plane is not None:
+            self._plane.hand_back()
+
+    def _plane_is_clear(self) -> bool:
+        """Tell whether a message can go past pynetdicom; see `send_plane`."""
+        plane = self._plane
+        return (
+            plane is not None
+            and self._library.is_established
+            and plane.takes
+            and plane.is_clear()
+            and not self._has_ended()
+        )
+
+    def _past_library(
+        self, command: bytes, context: _LibraryContext, data: bytes = b"", uids: tuple[str, str] = ("", "")
+    ) -> Response:
+        assert self._plane is not None
+        try:
+            answer = self._plane.exchange(cast(int, context.context_id), command, data, self._patience)
+        except TimeoutError:
+            raise self._no_response() from None
+        except NotDicom as error:
+            self.abort()
+            raise PeerAborted(f"{self.peer} answered what cannot be read: {error}") from error
+        if answer is None:
+            return self._answer(command_set.decode(command).number(command_set.MESSAGE_ID), uids)
+        subject = command_set.AFFECTED_SOP_CLASS_UID, command_set.AFFECTED_SOP_INSTANCE_UID
+        self._check_subject([answer.text(each) for each in subject], uids)
+        return Response(answer.number(command_set.STATUS) or 0, answer.text(command_set.ERROR_COMMENT))
+
     def _exchange(self, request: C_ECHO | C_STORE | N_ACTION | N_EVENT_REPORT, context: _LibraryContext) -> Response:
+        self._hand_back()
         if not self._library.is_established or self._has_ended():
             self.abort()
             raise PeerAborted(f"the association with {self.peer} has ended")
         self._library.dimse.send_msg(request, cast(int, context.context_id))
+        uids = ("", "")
+        if isinstance(request, C_STORE):
+            uids = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
+        return self._answer(request.MessageID, uids)
+
+    def _answer(self, message_id: int | None, uids: tuple[str, str]) -> Response:
+        """Wait for the response that pynetdicom reads; uids: of C-STORE, SOP class and instance of the request."""
         _, response = self._library.dimse.get_msg(block=True)
         if response is None:
             raise self._no_response()
-        if wrong := _wrong_answer(request, response):
+        if response.MessageIDBeingRespondedTo != message_id:
             self.abort()
-            raise PeerAborted(f"{self.peer} answered {wrong}")
-        return Response(int(cast(int, response.Status)), str(getattr(response, "ErrorComment", None) or ""))
+            raise PeerAborted(f"{self.peer} answered another message than the one it was sent")
+        if response.Status is None:
+            self.abort()
+            raise PeerAborted(f"{self.peer} answered without a status")
+        told = (getattr(response, keyword, None) for keyword in ("AffectedSOPClassUID", "AffectedSOPInstanceUID"))
+        self._check_subject([str(uid or "") for uid in told], uids)
+        return Response(int(response.Status), str(getattr(response, "ErrorComment", None) or ""))
+
+    def _check_subject(self, answered: Sequence[str], sent: Sequence[str]) -> None:
+        """Raise `PeerAborted` for a response about another SOP class or instance (PS3.7 9.3.1.2; it may name none)."""
+        for what, told, asked in zip(("SOP class", "SOP instance"), answered, sent, strict=True):
+            if asked and told not in ("", asked):
+                self.abort()
+                raise PeerAborted(f"{self.peer} answered about another {what} ({told}) than {asked}")
 
     def _has_ended(self) -> bool:
         # An ended association leaves its primitive on the user queue; a silent peer leaves nothing there.
@@ -391,22 +459,6 @@ class Association:
         if ended:
             return PeerAborted(f"{self.peer} ended the association before it answered")
         return PeerSilent(f"{self.peer} gave no answer within {self._library.dimse_timeout:g} s")
-
-
-def _wrong_answer(request: Any, response: Any) -> str:
-    """Say why a response is none to this request (PS3.7 9.3.1.2), empty where it is one.
-
-    The SOP class and instance need not stand in it, and are the request's where they do.
-    """
-    if type(response) is not type(request) or response.MessageIDBeingRespondedTo != request.MessageID:
-        return "another message than the one it was sent"
-    if response.Status is None:
-        return "without a status"
-    for keyword, what in (("AffectedSOPClassUID", "SOP class"), ("AffectedSOPInstanceUID", "SOP instance")):
-        asked, told = getattr(request, keyword, None), getattr(response, keyword, None)
-        if asked and told and asked != told:
-            return f"about {what} {told} where it was sent {asked}"
-    return ""
 
 
 def new_ae(ae_title: str) -> AE:
@@ -487,7 +539,9 @@ def _negotiated(
     if association.accepted_contexts:
         raise PeerAborted(_ENDED_AT_ONCE.format(peer=peer))
     if "accepted" in seen:
-        words = f"{peer} accepted the association but no presentation context for {refusals(association)}"
+        names = dict.fromkeys(c.abstract_syntax_uid for c in contexts)
+        told = ", ".join(sorted(UID(uid).name + refusals(association, uid) for uid in names))
+        words = f"{peer} accepted the association but no presentation context for {told}"
         raise ContextNotAccepted(words, answers(association))
     if "connected" not in seen:
         raise PeerUnreachable(f"nothing listens on {peer.host}:{peer.port}, or it cannot be reached from here")

@@ -20,7 +20,7 @@ AFFECTED_SOP_INSTANCE_UID, REQUESTED_SOP_INSTANCE_UID = 0x1000, 0x1001
 EVENT_TYPE_ID, ACTION_TYPE_ID = 0x1002, 0x1008
 
 NO_DATA_SET = 0x0101
-_RESPONSE = 0x8000
+RESPONSE = 0x8000  # the bit of Command Field that makes a response
 _CANCEL = 0x0FFF
 _REQUESTS = {
     0x0001: "C-STORE",
@@ -38,7 +38,7 @@ _REQUESTS = {
 # Command Field (0000,0100) -> what the standard calls the message.
 KINDS: Mapping[int, str] = (
     {field: f"{name}-RQ" for field, name in _REQUESTS.items()}
-    | {field | _RESPONSE: f"{name}-RSP" for field, name in _REQUESTS.items()}
+    | {field | RESPONSE: f"{name}-RSP" for field, name in _REQUESTS.items()}
     | {_CANCEL: "C-CANCEL-RQ"}
 )
 FIELDS: Mapping[str, int] = {name: field for field, name in KINDS.items()}
@@ -150,7 +150,7 @@ def response_to(request: CommandSet, status: int, error_comment: str = "") -> Co
     """Return the response that refers to a request (PS3.7 9.3, 10.3), without a data set."""
     asked = request.elements
     answer = {
-        COMMAND_FIELD: struct.pack("<H", (request.number(COMMAND_FIELD) or 0) | _RESPONSE),
+        COMMAND_FIELD: struct.pack("<H", (request.number(COMMAND_FIELD) or 0) | RESPONSE),
         MESSAGE_ID_BEING_RESPONDED_TO: asked.get(MESSAGE_ID, b"\0\0"),
         DATA_SET_TYPE: struct.pack("<H", NO_DATA_SET),
         STATUS: struct.pack("<H", status),

@@ -59,6 +59,7 @@ PIXEL_DATA = 0x7FE00010
 
 _UNDEFINED = 0xFFFFFFFF
 _MAXIMUM_DEPTH = 64  # far beyond what any IOD nests; a walk goes one call deeper for each
+_DELIMITERS = 0xFFFE  # the group of items and delimiters, which have no VR
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
@@ -88,16 +89,18 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How elements are laid out: byte order and whether the VR is written."""
+    """How elements are laid out: byte order and whether the VR is written; `head` is of an explicit, short VR."""
 
     implicit: bool
+    head: struct.Struct
     tag: struct.Struct
     short: struct.Struct
     long: struct.Struct
 
 
 def _encoding(implicit: bool, order: str) -> Encoding:
-    return Encoding(implicit, struct.Struct(order + "HH"), struct.Struct(order + "H"), struct.Struct(order + "L"))
+    head = struct.Struct(order + "HH2sH")
+    return Encoding(implicit, head, struct.Struct(order + "HH"), struct.Struct(order + "H"), struct.Struct(order + "L"))
 
 
 IMPLICIT_LITTLE = _encoding(True, "<")
@@ -235,8 +238,17 @@ class _Walk:
 
     def elements(self, start: int, encoding: Encoding) -> Iterator[tuple[int, int, int, int | None]]:
         """Yield tag, start, end and items of every top-level element, as in `Element`."""
-        position, limit = start, len(self.data)
+        data, position, limit = self.data, start, len(self.data)
+        head = encoding.head.unpack_from
         while position < limit:
+            # Most elements are of these VRs, and what is wrong with one is told below.
+            if position + 8 <= limit and not encoding.implicit:
+                group, element, vr, length = head(data, position)
+                end = position + 8 + length
+                if vr in _SHORT_VRS and group != _DELIMITERS and end <= limit and not (self.strict and length & 1):
+                    yield group << 16 | element, position + 8, end, None
+                    position = end
+                    continue
             tag, begin, end, items, position = self._element(position, limit, encoding, 0)
             yield tag, begin, end, items
 

@@ -73,10 +73,23 @@ class Dialogue:
                 self._goes_on = self._goes_on or isinstance(msg, C_STORE)
                 self._serve_other(msg, context_id)
         finally:
-            with self._answered:
-                self._last_served = time.monotonic()
-                self._serving -= 1
-                self._answered.notify_all()
+            self._served()
+
+    def store_begins(self) -> None:
+        """Note that the peer is busy with a C-STORE of which the library knows nothing."""
+        with self._answered:
+            self._goes_on = True
+            self._serving += 1
+
+    def store_ends(self) -> None:
+        """Note that it was answered, or handed over to the library."""
+        self._served()
+
+    def _served(self) -> None:
+        with self._answered:
+            self._last_served = time.monotonic()
+            self._serving -= 1
+            self._answered.notify_all()
 
     def _is_commitment(self, context_id: int) -> bool:
         context = self._library._accepted_cx.get(context_id)

@@ -4,7 +4,7 @@ pynetdicom reads a PDU in one blocking call, so a half-sent one never times out,
 that dies of some of it. `Guard` takes its place at the seams of the library's upper layer: looking for what came
 (`_is_transport_event`), sending (`_process_recv_primitive`, `_send`), and what becomes of a whole PDV or message. The
 state machine and everything above stay the library's. All of it runs in the association's upper-layer thread, but for
-`serve`.
+`serve`. While the association is established and nothing else is under way, a `ReceivePlane` reads first.
 
 What a peer does wrong is answered as PS3.8 table 9-10 says: A-ABORT, or a hang-up before anything was requested.
 """
@@ -16,6 +16,7 @@ import select
 import socket
 import ssl
 import struct
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,8 +30,10 @@ from simulator.wire.association import TimeOuts
 from simulator.wire.incidents import AssociationRequest, Incident, Rejection, Tell, hexadecimal
 from simulator.wire.incidents import rejection as rejected
 from simulator.wire.pdus import Fault
+from simulator.wire.receive_plane import ReceivePlane, ServeStore, WakingQueue
 
 _READ_AT_ONCE = 262144
+_REST_SECONDS = 0.05  # for the reactor, unless it is needed before
 _MORE_SECONDS = 0.02  # to wait for more of a PDU before the rest of the upper layer gets its turn
 # PS3.5 7.1: a value has 32 bits of length, and no object that a modality sends comes near it.
 MAXIMUM_MESSAGE = 2**31
@@ -47,12 +50,16 @@ _CLOSED, _TIMER_EXPIRED, _INVALID = "Evt17", "Evt18", "Evt19"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all associations of one acceptor share; `maximum_length`: of P-DATA-TF, as announced."""
+    """What all associations of one acceptor share; `maximum_length`: of P-DATA-TF, as announced.
+
+    serve_store: serves plain C-STORE requests past pynetdicom; without it, that does.
+    """
 
     time_outs: TimeOuts
     maximum_length: int
     maximum_connections: int
     tell: Tell
+    serve_store: ServeStore | None = None
 
 
 class Guard:
@@ -75,6 +82,9 @@ class Guard:
         self._serving = ""
         self._fault: Fault | None = None
         self._told = False
+        self.plane: ReceivePlane | None = None
+        if settings.serve_store is not None:
+            self.plane = self._plane(connection, settings.serve_store)
         self._receive: Callable[[Any], None] = self._association.dimse.receive_primitive
         self._serve: Callable[[Any, int], None] = self._association._serve_request
         self._next_primitive: Callable[[], bool] = self._dul._process_recv_primitive
@@ -83,6 +93,20 @@ class Guard:
         self._dul._send = self.send
         self._association.dimse.receive_primitive = self.receive
         self._association._serve_request = self.serve
+
+    def _plane(self, connection: socket.socket, serve: ServeStore) -> ReceivePlane:
+        self._primitives = self._dul.to_provider_queue = WakingQueue()
+        self._poll_both = select.poll()
+        self._poll_both.register(connection, select.POLLIN)
+        self._poll_both.register(self._primitives.bell, select.POLLIN)
+        plane = ReceivePlane(self._association, self._settings.maximum_length, serve, self._send_encoded)
+        self._association._reactor_checkpoint = _Rest(plane.left)
+        return plane
+
+    def close(self) -> None:
+        """Give back what was needed while the connection was open."""
+        if self.plane is not None:
+            self._primitives.close()
 
     # --- what this side wants to send ------------------------------------------------------------------
 
@@ -112,21 +136,52 @@ class Guard:
             return self._drain(connection)
         if self._fault is not None:
             return False  # the state machine is about to answer it
-        if not self._ready(connection):
-            self._check_time(state)
-            return False
         try:
+            if self.plane is not None and self._is_free(state) and self._run_plane(self.plane, connection):
+                return False
+            if not self._ready(connection):
+                self._check_time(state)
+                return False
             return self._read(connection)
         except OSError as error:
             self._lost(f"the connection broke: {error}")
             return True
 
+    def _is_free(self, state: str) -> bool:
+        """Tell whether nothing is under way but what the peer sends next."""
+        dimse = self._association.dimse
+        under_way = self._got or self._message or self._serving or dimse.message or dimse.msg_queue.queue
+        return state == _ESTABLISHED and not under_way and not self._dul._recv_pdu.queue
+
+    def _run_plane(self, plane: ReceivePlane, connection: socket.socket) -> bool:
+        """Have plain requests served; return False when something else came."""
+        try:
+            rests = plane.run(connection, self._ready_or_rung)
+        finally:
+            self._last = max(self._last, plane.heard)
+        if rests:
+            self._check_time(_ESTABLISHED)
+        return rests
+
+    def _ready_or_rung(self, seconds: float) -> bool:
+        """Wait for something to read, or for something to send; tell whether the first came."""
+        connection = self._socket()
+        if isinstance(connection, ssl.SSLSocket) and connection.pending():
+            return True
+        bell = self._primitives.bell.fileno()
+        found = [descriptor for descriptor, _ in self._poll_both.poll(seconds * 1000)]
+        if bell in found:
+            self._primitives.silence()
+        return any(descriptor != bell for descriptor in found)
+
     def _read(self, connection: socket.socket) -> bool:
         """Read one PDU, or as much of it as there is."""
         while True:
             room = memoryview(self._pdu)[self._got : self._got + _READ_AT_ONCE]
+            unread = 0
             try:
-                count = connection.recv_into(room)
+                unread = self.plane.unread_into(room) if self.plane is not None else 0
+                count = unread or connection.recv_into(room)
             except (BlockingIOError, ssl.SSLWantReadError):
                 if not self._ready(connection, _MORE_SECONDS):
                     self._check_time(self._dul.state_machine.current_state)
@@ -139,7 +194,7 @@ class Guard:
                 return True
             self._last = time.monotonic()
             if self._got == 0:
-                self._pdu_began = self._last
+                self._pdu_began = self.plane.pdu_began if unread and self.plane is not None else self._last
             self._got += count
             if self._got == pdus.HEAD and not self._head_fits():
                 return True
@@ -193,6 +248,8 @@ class Guard:
 
     def _drain(self, connection: socket.socket) -> bool:
         """Throw away what still comes while the connection is to be closed (PS3.8 9.2: state 13)."""
+        if self.plane is not None:
+            self.plane.forget()
         scrap = memoryview(bytearray(65536))
         try:
             if self._ready(connection) and connection.recv_into(scrap):
@@ -208,7 +265,7 @@ class Guard:
 
     def receive(self, primitive: Any) -> None:
         """Take in the PDVs of one P-DATA-TF (in place of the library's `receive_primitive`)."""
-        self._message += sum(len(value) for _, value in primitive.presentation_data_value_list)
+        self._message += sum(len(value) - 1 for _, value in primitive.presentation_data_value_list)
         if self._message > MAXIMUM_MESSAGE:
             words = f"a message of more than {MAXIMUM_MESSAGE} bytes"
             self._refuse(Fault("dimse.too-long", words))
@@ -280,20 +337,31 @@ class Guard:
             self._abort(pdu)
         elif isinstance(pdu, A_ASSOCIATE_RJ):
             self._reject(pdu)
+        if self._socket() is not None and self._send_encoded(pdu.encode()):
+            evt.trigger(self._association, evt.EVT_PDU_SENT, {"pdu": pdu})
+
+    def _send_encoded(self, encoded: bytes) -> bool:
         connection = self._socket()
         if connection is None:
-            return
-        encoded = pdu.encode()
+            return False
         try:
-            connection.settimeout(self._settings.time_outs.pdu)
-            connection.sendall(encoded)
-            connection.settimeout(0.0)
+            self._send_all(connection, encoded)
         except OSError as error:
             self._lost(f"{pdus.name(encoded[0])} cannot be sent ({error or type(error).__name__})")
-            return
+            return False
         self._last = time.monotonic()
         evt.trigger(self._association, evt.EVT_DATA_SENT, {"data": encoded})
-        evt.trigger(self._association, evt.EVT_PDU_SENT, {"pdu": pdu})
+        return True
+
+    def _send_all(self, connection: socket.socket, encoded: bytes) -> None:
+        try:
+            sent = connection.send(encoded)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            sent = 0
+        if sent < len(encoded):
+            connection.settimeout(self._settings.time_outs.pdu)
+            connection.sendall(encoded[sent:])
+            connection.settimeout(0.0)
 
     def _abort(self, pdu: A_ABORT_RQ) -> None:
         fault, by_provider = self._fault, pdu.source == 2
@@ -347,6 +415,23 @@ class Guard:
 
     def _ready(self, connection: socket.socket, seconds: float = 0.0) -> bool:
         """Tell whether something can be read; not by `select`, which fails at file descriptors above 1023."""
+        if self.plane is not None and self.plane.has_unread:
+            return True
         if isinstance(connection, ssl.SSLSocket) and connection.pending():
             return True
         return bool(self._poll.poll(seconds * 1000))
+
+
+class _Rest(threading.Event):
+    """The checkpoint of pynetdicom's reactor, at which it rests while a plane serves: it has nothing to do then."""
+
+    def __init__(self, left: threading.Event) -> None:
+        super().__init__()
+        self._left = left
+        self.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the reactor may go on."""
+        passed = super().wait(timeout)
+        self._left.wait(_REST_SECONDS)
+        return passed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom.association import Association
 
@@ -27,17 +26,12 @@ def answers(association: Association) -> tuple[str, ...]:
     )
 
 
-def refusals(association: Association) -> str:
-    """Return the names of the SOP classes that were refused, those of each result together, and its words."""
-    by_result: dict[str, set[str]] = {}
-    for proposed, answer in zip(association.requestor.requested_contexts, answers(association), strict=True):
-        by_result.setdefault(answer, set()).add(UID(proposed.abstract_syntax or "").name)
-    return "; ".join(f"{', '.join(sorted(names))}: {said(answer)}" for answer, names in by_result.items())
-
-
-def said(answer: str) -> str:
-    """Return the words of an answer that is no acceptance."""
-    return answer.replace("-", " ")
+def refusals(association: Association, sop_class_uid: str) -> str:
+    """Return in brackets why contexts of a SOP class were refused; empty where none was."""
+    proposed = zip(association.requestor.requested_contexts, answers(association), strict=True)
+    said = [answer for each, answer in proposed if each.abstract_syntax == sop_class_uid]
+    told = ", ".join(answer.replace("-", " ") for answer in dict.fromkeys(said) if answer in RESULTS.values())
+    return f" ({told})" if told else ""
 
 
 class Lengths:

@@ -13,8 +13,11 @@ _META_VERSION = b"\x02\x00\x01\x00OB\0\0\x02\0\0\0\0\x01"
 _GROUP_LENGTH = struct.Struct("<HH2sHL")
 
 
-def build(outgoing: Outgoing, sender: str) -> bytes:
-    """Return the Part 10 file of an instance; `sender` becomes Source Application Entity Title (0002,0016)."""
+def head(outgoing: Outgoing, sender: str) -> bytes:
+    """Return what stands before the data set in the Part 10 file of an instance.
+
+    `sender` becomes Source Application Entity Title (0002,0016).
+    """
     meta = b"".join(
         (
             _META_VERSION,
@@ -26,7 +29,12 @@ def build(outgoing: Outgoing, sender: str) -> bytes:
             _element(0x0016, b"AE", sender),
         )
     )
-    return b"".join((_PREAMBLE, _GROUP_LENGTH.pack(2, 0, b"UL", 4, len(meta)), meta, outgoing.data_set))
+    return b"".join((_PREAMBLE, _GROUP_LENGTH.pack(2, 0, b"UL", 4, len(meta)), meta))
+
+
+def build(outgoing: Outgoing, sender: str) -> bytes:
+    """Return the Part 10 file of an instance; see `head`."""
+    return head(outgoing, sender) + outgoing.data_set
 
 
 def read(file: bytes) -> Outgoing:

@@ -17,18 +17,32 @@ _HEXADECIMAL = ("status", "command_field")
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "A-ASSOCIATE-RQ": ("called_ae_title", "calling_ae_title", "contexts", "maximum_length"),
-    "A-ASSOCIATE-AC": ("called_ae_title", "calling_ae_title", "contexts", "maximum_length"),
+    "A-ASSOCIATE-AC": (
+        "called_ae_title",
+        "calling_ae_title",
+        "contexts",
+        "accepted",
+        "transfer_syntaxes",
+        "maximum_length",
+    ),
     "A-ASSOCIATE-RJ": ("result", "source", "reason"),
     "A-ABORT": ("source", "reason"),
     "HL7": ("code", "control_id"),
 }
 """The fields of each kind. Those of a DIMSE message are the elements of its command set (`MESSAGE_FIELDS`)."""
 
-MESSAGE_FIELDS = tuple(ELEMENTS)
+PDUS_WITHIN = "pdus_within"
+"""Of a DIMSE message: how long the longest P-DATA-TF was that it came in; what is expected is a limit (PS3.8 D.1)."""
+
+MESSAGE_FIELDS = (*ELEMENTS, PDUS_WITHIN)
 
 
 def of_pdu(pdu: Pdu) -> dict[str, Any]:
-    """Return the fields of a PDU. `contexts`: by id, the abstract syntax proposed, or the result (PS3.8 9.3.3.2)."""
+    """Return the fields of a PDU.
+
+    contexts: by id, the abstract syntax proposed, or the result (PS3.8 9.3.3.2). accepted: contexts with result 0.
+    transfer_syntaxes: by id, that of each context that was accepted.
+    """
     if pdu.kind in (ASSOCIATE_RJ, ABORT):
         fields = dict(zip(("result", "source", "reason"), pdu.raw[HEAD + 1 : HEAD + 4], strict=False))
         return (
@@ -41,9 +55,17 @@ def of_pdu(pdu: Pdu) -> dict[str, Any]:
     contexts: dict[int, Any] = {each.context_id: each.abstract_syntax_uid for each in proposed_in(pdu)} or {
         value[0]: value[2] for kind, value in content if kind == _ANSWERED_CONTEXT and len(value) > 2
     }
+    accepted = {
+        value[0]: uid.rstrip(b"\0 ").decode("latin-1")
+        for kind, value in content
+        if kind == _ANSWERED_CONTEXT and len(value) > 2 and value[2] == 0
+        for _, uid in items(value[4:])
+    }
     inner = [sub for kind, value in content if kind == _USER_INFORMATION for sub in items(value)]
     lengths = [struct.unpack(">L", value)[0] for kind, value in inner if kind == _MAXIMUM_LENGTH and len(value) == 4]
-    told = {"called_ae_title": called, "calling_ae_title": calling, "contexts": contexts}
+    told: dict[str, Any] = {"called_ae_title": called, "calling_ae_title": calling, "contexts": contexts}
+    if pdu.kind == ASSOCIATE_AC:
+        told |= {"accepted": len(accepted), "transfer_syntaxes": accepted}
     return told | ({"maximum_length": lengths[0]} if lengths else {})
 
 
@@ -71,7 +93,11 @@ def differences(said: Mapping[str, Any], expected: Mapping[str, Any]) -> list[st
     found = []
     for name, wanted in expected.items():
         value = said.get(name)
-        if isinstance(wanted, Mapping) and isinstance(value, Mapping):
+        if name == PDUS_WITHIN:
+            found += (
+                [f"a P-DATA-TF of {value} bytes came; {wanted} at most may"] if value is None or value > wanted else []
+            )
+        elif isinstance(wanted, Mapping) and isinstance(value, Mapping):
             wrong = {key: value.get(key) for key, each in wanted.items() if value.get(key) != each}
             found += [f"{name} {key} is {_told(value)}, not {wanted[key]}" for key, value in wrong.items()]
         elif value != wanted:

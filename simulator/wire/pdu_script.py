@@ -7,6 +7,7 @@ A script is a list of steps, each a mapping as a scenario file writes it:
 | `send: {hex: "07 00 ..."}` | the bytes are sent |
 | `send: {file: NAME}` | the bytes of `fixtures/pdu/NAME.hex` are sent: hexadecimal, `#` begins a comment |
 | `send: {pdu: A-ABORT, source: 2, ...}` | a PDU is sent, built by `simulator.wire.pdu_builders`; `length` states a wrong one |
+| `send: {pdu: A-ASSOCIATE-RQ, contexts: [...], fill: {...}}` | all 128 presentation contexts, those that are not listed as `fill` has them |
 | `send: {message: C-ECHO-RQ, context_id: 1, ...}` | a DIMSE message is sent: elements of the command set by name, `data_set` in hexadecimal |
 | `send: {hl7: "MSH|..."}` | an HL7 message is sent as an MLLP block; a segment a line |
 | `send: {text: "GET /"}` | the characters are sent as they are |
@@ -78,9 +79,10 @@ class NamedPdu:
         """Return its bytes."""
         fields = dict(self.fields)
         length = fields.pop("length", None)
+        fill = fields.pop("fill", None)
         if "contexts" in fields:
             made = Proposed if self.kind == "A-ASSOCIATE-RQ" else Answered
-            fields["contexts"] = [_context(made, context) for context in fields["contexts"]]
+            fields["contexts"] = [_context(made, context) for context in _filled(fields["contexts"], fill)]
         elif self.kind == "A-ASSOCIATE-AC":
             fields |= _accepting(heard)
         pdu = _BUILDERS[self.kind](**fields)
@@ -252,10 +254,10 @@ def _block(text: str) -> bytes:
 def _pdu(kind: Any, fields: Mapping[str, Any]) -> NamedPdu:
     _known(kind, _BUILDERS, "PDU")
     parameters = inspect.signature(_BUILDERS[kind]).parameters
-    _only(fields, (*parameters, "length"))
+    _only(fields, (*parameters, "length", *(("fill",) if kind == "A-ASSOCIATE-RQ" else ())))
     if kind == "A-ASSOCIATE-RQ" and "contexts" not in fields:
         raise ValueError("an A-ASSOCIATE-RQ needs contexts (an empty list for none)")
-    for context in fields.get("contexts", ()):
+    for context in _filled(fields.get("contexts", ()), fields.get("fill")):
         _context(Proposed if kind == "A-ASSOCIATE-RQ" else Answered, context)
     read = {key: hexadecimal(inner) if key == "user_items" else inner for key, inner in fields.items()}
     named = NamedPdu(kind, read)
@@ -286,6 +288,14 @@ def _context(made: type[Proposed] | type[Answered], written: Mapping[str, Any]) 
         raise ValueError(f"a presentation context needs {' and '.join(sorted(missing))}")
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in written.items()}
     return made(**values)
+
+
+def _filled(contexts: Sequence[Any], fill: Mapping[str, Any] | None) -> list[Any]:
+    """Return the contexts, and where there is a `fill` one of it for each identifier that is free (PS3.8 9.3.2.2)."""
+    if fill is None:
+        return list(contexts)
+    named = {context.get("context_id"): context for context in contexts}
+    return [named.get(number, {"context_id": number, **fill}) for number in range(1, 256, 2)]
 
 
 def _accepting(heard: Heard) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import pytest
 from pydicom import dcmread
 
-from simulator.actors.remote_scp import Behaviour, Rejects, RemoteSCP, WrongAnswer
+from simulator.actors.remote_scp import Behaviour, RemoteSCP, WrongAnswer
 from simulator.errors import ContextNotAccepted, PeerAborted, PeerRefused, PeerSilent, PeerUnreachable, StartError
 from simulator.events import Event, InstanceReceived, LengthsMeasured
 from simulator.wire import data_set
@@ -166,13 +166,13 @@ def test_it_never_answers_a_request_until_it_is_stopped() -> None:
 
 
 def test_it_rejects_every_association() -> None:
-    with behaving(Behaviour(rejects=Rejects())) as (address, events), pytest.raises(PeerRefused):
+    with behaving(Behaviour(rejects=(1, 1, 3))) as (address, events), pytest.raises(PeerRefused):
         send(address, *INSTANCES)
     assert events == []
 
 
 def test_it_rejects_as_told_so_many_times_and_then_takes() -> None:
-    with behaving(Behaviour(rejects=Rejects(2, 3, 1, times=2))) as (address, events):
+    with behaving(Behaviour(rejects=(2, 3, 1), rejections=2)) as (address, events):
         for _ in range(2):
             with pytest.raises(PeerRefused) as refused:
                 send(address, *INSTANCES)

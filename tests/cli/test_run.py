@@ -121,6 +121,16 @@ def test_a_site_profile_of_ones_own_holds_in_a_run(tmp_path: Path) -> None:
     assert result(tmp_path / "reports")["site"] == "strict"
 
 
+def test_what_libraries_warn_of_stands_in_the_log_of_the_run(tmp_path: Path) -> None:
+    """pydicom warns of a name that it cannot read, and the remote SCP of the run reads with it."""
+    told = (("another-sex", "utf-8-name-undeclared"), ("state: unmatched", "state: forwarded"))
+    stories.write(tmp_path, *told)
+    done = simulate("--scenario", "mine", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    (log,) = (tmp_path / "reports" / "latest").glob("*.log")
+    assert "Failed to decode byte string" in log.read_text(encoding="utf-8")
+
+
 def started(folder: Path) -> subprocess.Popen[str]:
     """Start a run of several cases, and return it when its first case has begun."""
     command = [*SIMULATE, "--scenario", "unmatched", "--seed", "7"]

@@ -185,7 +185,7 @@ def test_a_called_title_in_another_case_is_said_to_differ_by_that_alone(tmp_path
             "time-out.pdu",
             "10 of 262 bytes of P-DATA-TF",
         ),
-        ("dimse", pdus.request(called=b"HAGATEWAY") + pdus.data(1, 1, b"half"), "time-out.dimse", "5 bytes of a DIMSE"),
+        ("dimse", pdus.request(called=b"HAGATEWAY") + pdus.data(1, 1, b"half"), "time-out.dimse", "4 bytes of a DIMSE"),
         ("idle", pdus.request(called=b"HAGATEWAY"), "time-out.idle", "no PDU within 0.2 s"),
         ("idle", b"GET / HTTP/1.1\r\n\r\n", "pdu.unknown-type", "an HTTP request (47 45 54 20 2F 20)"),
     ],

@@ -12,7 +12,8 @@ import pytest
 from simulator.events import StudyChanged
 from simulator.gateway import audit
 from simulator.gateway.audit import Act
-from simulator.gateway.index import Index, StudyRow
+from simulator.gateway.index import Index
+from simulator.gateway.rows import StudyRow
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys, StudyKeys
 from simulator.scenario import audit_trail

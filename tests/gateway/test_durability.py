@@ -32,6 +32,7 @@ from tests.synthesis.made import a_study, an_order
 from tests.wire.sockets import HOST, PATIENCE
 
 STUDY = a_study(instances=3)
+OTHER = a_study("other")
 ORDER = an_order()
 UID = STUDY.study_instance_uid
 UIDS = [instance.sop_instance_uid for instance in STUDY.instances]
@@ -199,7 +200,7 @@ def test_an_index_that_is_locked_refuses_and_then_goes_on(tmp_path: Path) -> Non
         gateway_.order(a_message(ORDER))
         gateway_.store(STUDY.instances[0])
         with locked(tmp_path):
-            [answer] = gateway_.store(STUDY.instances[1])
+            [answer] = gateway_.store(OTHER.instances[0])
             assert answer == Response(0xA700, "the index cannot be used: database is locked")
             refused = gateway_.order(a_message(an_order("another")))
             assert (refused.code, refused.text) == ("AE", "the message cannot be kept: database is locked")
@@ -211,11 +212,24 @@ def test_an_index_that_is_locked_refuses_and_then_goes_on(tmp_path: Path) -> Non
         gateway_.await_state(STUDY, "matched")  # though it could not be decided while it was locked
 
 
+def test_an_instance_that_the_index_cannot_take_yet_is_stored_and_indexed_later(tmp_path: Path) -> None:
+    with running(tmp_path, a_site(gateway={"quiet_period": 3600})) as gateway_:
+        assert gateway_.store(STUDY.instances[0]) == [STORED]
+        with locked(tmp_path):
+            assert gateway_.store(STUDY.instances[1]) == [STORED]  # its file is complete
+            assert gateway_.store(STUDY.instances[2])[0].status in (0x0000, 0xA700)  # by whether it was noticed yet
+            assert len(files(tmp_path)) >= 2
+        assert gateway_.store(*STUDY.instances) == [STORED] * 3
+        assert [event["sop_instance_uid"] for event in events(gateway_.index, "InstanceStored")] == UIDS
+        assert health(gateway_.url)[0] == 200
+
+
 def test_a_stop_while_the_index_is_locked_says_so_by_its_exit_code(tmp_path: Path) -> None:
     with gateway(tmp_path, gateway={"quiet_period": 3600}) as process:
         assert send(process, [outgoing(STUDY.instances[0])]) == [STORED]
         with locked(tmp_path / "data"):
-            assert send(process, [outgoing(STUDY.instances[1])])[0].status == 0xA700
+            assert send(process, [outgoing(STUDY.instances[1])]) == [STORED]
+            assert send(process, [outgoing(OTHER.instances[0])])[0].status == 0xA700
             assert end(process.process) == 3
     log = " ".join((tmp_path / "gateway.log").read_text(encoding="utf-8").split())
     assert "the gateway stopped while the index cannot be used: database is locked" in log

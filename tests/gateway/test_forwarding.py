@@ -12,7 +12,8 @@ import pytest
 
 from simulator.gateway import pipeline
 from simulator.gateway.forwarding import Forwarder
-from simulator.gateway.index import Index, InstanceRow, StudyRow
+from simulator.gateway.index import Index
+from simulator.gateway.rows import InstanceRow, StudyRow
 from simulator.gateway.steps import Received
 from simulator.gateway.store import Store
 from simulator.rules.sop_classes import by_name
@@ -81,12 +82,22 @@ def test_a_warning_counts_as_stored(parts: tuple[Store, Index], status: int) -> 
     assert {event["status"] for event in events(parts[1], "InstanceForwarded")} == {f"{status:04X}"}
 
 
-@pytest.mark.parametrize("status", [0xA700, 0xA900, 0xC000, 0x0122, 0x0110])
-def test_a_failure_does_not_and_the_rest_is_sent(parts: tuple[Store, Index], status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0xA700, "out of resources"),
+        (0xA900, "data set does not match SOP class"),
+        (0xC000, "cannot understand"),
+        (0x0122, "SOP class not supported"),
+        (0x0110, "no status of C-STORE"),
+    ],
+)
+def test_a_failure_does_not_and_the_rest_is_sent(parts: tuple[Store, Index], status: int, words: str) -> None:
     with remote() as (taking, port):
         taking.answers = {UIDS[1]: Response(status, "no room")}
         problem = send(parts, port)
-    assert problem == f'1 of 4 instances were not stored; the first: {UIDS[1]}: answered {status:04X} "no room"'
+    said = f'{UIDS[1]}: answered {status:04X} ({words}) "no room"'
+    assert problem == f"1 of 4 instances were not stored; the first: {said}"
     assert parts[1].delivered(UID, "REMOTE") == {UIDS[0], UIDS[2], UIDS[3]}
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from simulator.errors import StartError
 from simulator.events import InstanceForwarded, InstanceStored, OrderReceived, StudyChanged
-from simulator.gateway.index import Index, InstanceRow, StudyRow
+from simulator.gateway.index import Index
 from simulator.gateway.order_book import OrderBook, OrderMessageRow
+from simulator.gateway.rows import InstanceRow, StudyRow
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys, StudyKeys
 from tests.wire.sockets import PATIENCE

@@ -13,8 +13,9 @@ import pytest
 
 from simulator.events import StudyChanged
 from simulator.gateway.forward_queue import Dispatch, ForwardQueue, Selection
-from simulator.gateway.index import Index, StudyRow
+from simulator.gateway.index import Index
 from simulator.gateway.outbox import Outbox
+from simulator.gateway.rows import StudyRow
 from simulator.gateway.store import Store
 from simulator.rules.sop_classes import by_name
 from simulator.wire.association import Response

@@ -6,7 +6,7 @@ import pytest
 
 from simulator.gateway import second_look
 from simulator.gateway.acts import Correction
-from simulator.gateway.index import StudyRow
+from simulator.gateway.rows import StudyRow
 from simulator.gateway.steps import Inspected, Verdict
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys, StudyKeys

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from simulator.actors.remote_scp import Behaviour, Rejects, RemoteSCP
+from simulator.actors.remote_scp import Behaviour, RemoteSCP
 from simulator.events import Event
 from tests.gateway.made import Running, a_site, remote, running, to
 from tests.wire.sockets import HOST, PATIENCE, closed_port
@@ -59,7 +59,7 @@ def test_a_destination_that_answers(tmp_path: Path) -> None:
 
 
 def test_one_that_rejects_and_one_that_is_down(tmp_path: Path) -> None:
-    rejecting = a_remote_scp(Behaviour(rejects=Rejects()))
+    rejecting = a_remote_scp(Behaviour(rejects=(1, 1, 3)))
     with rejecting as port, closed_port() as down, a_gateway(tmp_path, port, down) as gateway:
         rejected, unreachable = asked(gateway), asked(gateway, "OTHER")
         assert (rejected["status"], unreachable["status"]) == (None, None)

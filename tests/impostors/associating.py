@@ -86,4 +86,16 @@ CAUGHT = (
             "gateway.broken": ({"tls.no-certificate": 1}, {}),
         },
     ),
+    Caught(
+        "gives-one-reason-to-reject",
+        GivesOneReasonToReject,
+        "association-requests[another-application-context]",
+        {"wire.peers.peer.script": ("complete", "step 2: A-ASSOCIATE-RJ: reason is 3, not 2")},
+    ),
+    Caught(
+        "rejects-without-a-word",
+        RejectsWithoutAWord,
+        "malformed-pdus[unknown-type-at-once]",
+        {"gateway.broken": ({"pdu.unknown-type": 1}, {})},
+    ),
 )

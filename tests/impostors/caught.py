@@ -19,3 +19,29 @@ class Caught:
     gateway: type[Gateway]
     case: str
     red: Red
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """Equal to any count from `least` on: a run ends at the first thing that must not happen, with more on the way."""
+
+    least: int
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int) and other >= self.least
+
+    def __hash__(self) -> int:
+        return hash(self.least)
+
+
+@dataclass(frozen=True, slots=True)
+class Begins:
+    """Equal to any list that begins so, for the same reason."""
+
+    first: tuple[str, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, list) and tuple(other[: len(self.first)]) == self.first
+
+    def __hash__(self) -> int:
+        return hash(self.first)

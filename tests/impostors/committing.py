@@ -184,7 +184,9 @@ CAUGHT = (
         ForgetsReportsWhenKilled,
         "storage-commitment[killed-with-the-report-outstanding]",
         _UNREPORTED
-        | {"wire.commitments.study.via": ("new", None), "wire.commitments.study.ae_title": ("HAGATEWAY", None)},
+        | {
+            "wire.commitments.study.via": ("new", None),
+        },
     ),
     Caught(
         "always-calls-back",

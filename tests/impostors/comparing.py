@@ -6,14 +6,14 @@ import dataclasses
 from pathlib import Path
 
 from simulator.gateway.forwarding import Forwarder
-from simulator.gateway.index import InstanceRow
+from simulator.gateway.rows import InstanceRow
 from simulator.gateway.server import Gateway
 from simulator.rules import identity, matching
 from simulator.rules.identity import MajorKeys
 from simulator.site import Site
 from simulator.wire import data_set
 from simulator.wire.association import Outgoing
-from tests.impostors.caught import Caught
+from tests.impostors.caught import AtLeast, Begins, Caught
 
 
 class ComparesNamesByString(Gateway):
@@ -156,10 +156,10 @@ CAUGHT: tuple[Caught, ...] = (
         {
             "gateway.studies.second.states": (
                 ["receiving", "unmatched"],
-                ["receiving", "matched", "forwarding", "forwarded"],
+                Begins(("receiving", "matched", "forwarding")),
             ),
             "gateway.studies.second.reasons": (["accession.duplicate"], []),
-            "downstream.studies.second.instances": (0, 2),
+            "downstream.studies.second.instances": (0, AtLeast(1)),
         },
     ),
     Caught(

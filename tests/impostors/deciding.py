@@ -10,7 +10,7 @@ from typing import Any
 
 from simulator.events import Event
 from simulator.gateway.correction import Copy
-from simulator.gateway.index import StudyRow
+from simulator.gateway.rows import StudyRow
 from simulator.gateway.server import Gateway
 from simulator.gateway.steps import Matched, Unmatched, Verdict
 from simulator.site import Site

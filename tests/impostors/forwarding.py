@@ -8,7 +8,7 @@ from typing import Any
 
 from simulator.gateway import by_hand
 from simulator.gateway.forward_queue import Dispatch, Selection
-from simulator.gateway.index import InstanceRow
+from simulator.gateway.rows import InstanceRow
 from simulator.gateway.server import Gateway
 from simulator.site import Site
 from simulator.wire import transcoding

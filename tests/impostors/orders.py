@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from simulator import site as profile
-from simulator.gateway import order_changes
-from simulator.gateway.index import StudyRow
+from simulator.gateway import order_changes, orders
+from simulator.gateway.rows import StudyRow
 from simulator.gateway.server import Gateway
 from simulator.rules.matching import OrderKeys
 from simulator.site import Site
@@ -16,7 +16,7 @@ from simulator.wire import hl7_patients
 from simulator.wire.hl7_acknowledgements import Fault
 from simulator.wire.hl7_messages import OrderMessage
 from simulator.wire.hl7_patients import PatientMessage
-from tests.impostors.caught import Caught
+from tests.impostors.caught import AtLeast, Begins, Caught
 
 
 class ForgetsOrders(Gateway):
@@ -104,6 +104,14 @@ class ReadsTheUsualPlaceAlone(Gateway):
 
     def __init__(self, site: Site, data: Path) -> None:
         super().__init__(profile.overridden(site, {"hl7": {"accession_location": "by-message-type"}}), data)
+
+
+class RejectsNoMessage(Gateway):
+    """Tries to take a message of any type, version and processing, and so never answers AR for one."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        orders._rejection = lambda header: None
 
 
 class KeepsTheFirstOrder(Gateway):
@@ -196,10 +204,10 @@ CAUGHT = (
         {
             "gateway.studies.study.states": (
                 ["receiving", "unmatched"],
-                ["receiving", "matched", "forwarding", "forwarded"],
+                Begins(("receiving", "matched", "forwarding")),
             ),
             "gateway.studies.study.reasons": (["order.cancelled"], []),
-            "downstream.studies.study.instances": (0, 2),
+            "downstream.studies.study.instances": (0, AtLeast(1)),
         },
     ),
     Caught(
@@ -252,5 +260,11 @@ CAUGHT = (
         RefusesAnOrderAgain,
         "order-placer-dies[the-acknowledgement-is-lost]",
         {"wire.orders.order.acknowledgements": (["missing", "AA"], ["missing", "AE"])},
+    ),
+    Caught(
+        "rejects-no-message",
+        RejectsNoMessage,
+        "rejected-messages[another-processing-id]",
+        {"wire.peers.engine.script": ("complete", "step 2: HL7: code is AE, not AR")},
     ),
 )

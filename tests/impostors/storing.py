@@ -21,8 +21,8 @@ class AcknowledgesWithoutStoring(Gateway):
     def _keep(self, received: Received) -> None:
         write = self.store.write
 
-        def unwritten(study_instance_uid: str, sop_instance_uid: str, part10: bytes) -> str:
-            name = write(study_instance_uid, sop_instance_uid, part10)
+        def unwritten(study_instance_uid: str, sop_instance_uid: str, *pieces: bytes) -> str:
+            name = write(study_instance_uid, sop_instance_uid, *pieces)
             (self.data / "instances" / name).unlink()
             return name
 

@@ -25,8 +25,8 @@ class DropsPrivateAttributes(Gateway):
         super().__init__(site, data)
         write = self.store.write
 
-        def public(study_instance_uid: str, sop_instance_uid: str, part10: bytes) -> str:
-            instance, file = dcmread(BytesIO(part10)), BytesIO()
+        def public(study_instance_uid: str, sop_instance_uid: str, *pieces: bytes) -> str:
+            instance, file = dcmread(BytesIO(b"".join(pieces))), BytesIO()
             instance.remove_private_tags()
             instance.save_as(file)
             return write(study_instance_uid, sop_instance_uid, file.getvalue())
@@ -47,6 +47,13 @@ class KnowsTheSlidesClassesAlone(Gateway):
 
     def __init__(self, site: Site, data: Path) -> None:
         super().__init__(profile.overridden(site, {"sop_classes": "seed"}), data)
+
+
+class DoesNotReadTheSlide(Gateway):
+    """Knows Digital X-Ray For Processing by the UID of the standard, also where a site holds to the slide's print."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(profile.overridden(site, {"dx_processing_uid": "as-standard"}), data)
 
 
 class CountsPerAssociation(Gateway):
@@ -111,6 +118,17 @@ class GivesUpOnWhoIsSlow(Gateway):
 
 
 CAUGHT: tuple[Caught, ...] = (
+    Caught(
+        "does-not-read-the-slide",
+        DoesNotReadTheSlide,
+        "digital-x-ray-as-printed[as-printed]",
+        {
+            "wire.associations.dx.contexts": (
+                ["ImplicitVRLittleEndian", "abstract-syntax-not-supported"],
+                ["ImplicitVRLittleEndian", "ImplicitVRLittleEndian"],
+            )
+        },
+    ),
     Caught(
         "drops-private-attributes",
         DropsPrivateAttributes,

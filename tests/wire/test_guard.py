@@ -250,7 +250,7 @@ def test_a_peer_that_aborts_or_leaves_is_said_with_what_was_lost(gateway: Listen
         assert to_the_end(connection) == b""
     told = gateway.told()
     assert told.problem == "peer.aborted"
-    assert told.words == "the peer sent A-ABORT (source 2, reason 0): 21 bytes of a DIMSE message that is not whole"
+    assert told.words == "the peer sent A-ABORT (source 2, reason 0): 20 bytes of a DIMSE message that is not whole"
     with connected(gateway.port) as connection:
         established(connection)
         connection.sendall(pdus.data(1, 1, pdus.echo())[:30])
@@ -327,7 +327,7 @@ def test_half_a_message_is_aborted() -> None:
         assert to_the_end(connection) == USER_ABORT
         told = gateway.told()
         assert told.problem == "time-out.dimse"
-        assert told.words == "31 bytes of a DIMSE message, and no more within 0.2 s"
+        assert told.words == "30 bytes of a DIMSE message, and no more within 0.2 s"
 
 
 def test_an_idle_association_is_aborted() -> None:

@@ -1,0 +1,432 @@
+"""C-STORE as SCP, past pynetdicom and through it: the peer, the service and the log must get the same."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pynetdicom import evt
+
+from simulator.wire import store_plane
+from simulator.wire.acceptor import Acceptor, EndAssociation
+from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing, Response, TimeOuts
+from simulator.wire.association import StoreRequest as Received
+from simulator.wire.command_set import command_set
+from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN
+from simulator.wire.incidents import Incident
+from simulator.wire.pdu_builders import fragments, p_data
+from simulator.wire.pdu_stream import Pdv
+from simulator.wire.receive_plane import ReceivePlane
+from tests.wire import pdus
+from tests.wire.listening import LONG, to_the_end
+from tests.wire.made import steady
+from tests.wire.sockets import HOST, PATIENCE, connected, no_thread_beside
+from tests.wire.streams import in_pieces
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+REQUEST = pdus.request(
+    b"GATEWAY",
+    b"MODALITY",
+    proposed=((1, VERIFICATION, EXPLICIT_VR_LITTLE_ENDIAN), (3, CT, EXPLICIT_VR_LITTLE_ENDIAN)),
+)
+LARGEST = 131072
+
+
+def data_of(size: int, number: int) -> bytes:
+    return bytes((number + at) % 251 for at in range(size))
+
+
+def store(number: int, **other: int | str | bytes | None) -> bytes:
+    """Return the command set of a C-STORE-RQ."""
+    plain = command_set(
+        affected_sop_class_uid=CT,
+        command_field=1,
+        message_id=number,
+        priority=0,
+        data_set_type=1,
+        affected_sop_instance_uid=f"1.2.3.{number}",
+    )
+    return plain.but(**other).encode()
+
+
+# --- two acceptors that differ in the plane alone --------------------------------------------------------
+
+
+@dataclass
+class Side:
+    """An acceptor, what its service got and what was said of its peers."""
+
+    port: int
+    stored: queue.Queue[Received] = field(default_factory=queue.Queue)
+    incidents: queue.Queue[Incident] = field(default_factory=queue.Queue)
+
+
+def _served(store_: Received) -> Response:
+    size = len(store_.data_set)
+    if size % 5 == 1:
+        return Response(0xA700, "no room, or so it seems")
+    if size % 5 == 2:
+        raise RuntimeError("a mistake in the service")
+    return Response(0xB007) if size % 5 == 3 else Response(0)
+
+
+@contextmanager
+def serving(
+    switch: str,
+    on_store: Callable[[Received], Response] = _served,
+    time_outs: TimeOuts = LONG,
+    bound: Sequence[tuple[evt.EventType, Callable[[evt.Event], None]]] = (),
+) -> Iterator[Side]:
+    side = Side(0)
+
+    def noted(received: Received) -> Response:
+        side.stored.put(received)
+        return on_store(received)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(store_plane.SWITCH, switch)
+        contexts = [Context(CT, (EXPLICIT_VR_LITTLE_ENDIAN,))]
+        acceptor = Acceptor("GATEWAY", HOST, 0, contexts, noted, tell=side.incidents.put, time_outs=time_outs)
+    before = set(threading.enumerate())
+    side.port = acceptor.start()
+    for listener in acceptor._listeners:
+        for event, take in bound:
+            listener.bind(event, take)
+    try:
+        yield side
+    finally:
+        acceptor.stop()
+    assert no_thread_beside(before)
+
+
+@pytest.fixture(scope="module")
+def sides() -> Iterator[tuple[Side, Side]]:
+    with serving("on") as with_plane, serving("off") as without:
+        yield with_plane, without
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a peer sends, and how many PDUs it then waits for."""
+
+    sent: bytes
+    answers: int = 1
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the peer, the service and the log got of one association."""
+
+    answers: tuple[bytes, ...]
+    rest: bytes
+    stored: tuple[tuple[str, str, str, str, bytes], ...]
+    incidents: tuple[tuple[str, str, str], ...]
+
+
+def play(side: Side, turns: Sequence[Turn], where: Sequence[int], *, incident: bool) -> Seen:
+    """Play a peer and return what was seen; incident: one is said of it."""
+    answers: list[bytes] = []
+    with connected(side.port) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(PATIENCE)
+        connection.sendall(REQUEST)
+        assert pdus.read_pdu(connection)[0] == 0x02
+        for turn in turns:
+            for piece in in_pieces(turn.sent, where):
+                connection.sendall(piece)
+            answers += [pdus.read_pdu(connection) for _ in range(turn.answers)]
+        if turns and turns[-1].answers == 0 and incident:
+            connection.shutdown(socket.SHUT_WR)
+        rest = to_the_end(connection)
+    said = [side.incidents.get(timeout=PATIENCE)] if incident else []
+    assert side.incidents.empty()
+    stored = [side.stored.get_nowait() for _ in range(side.stored.qsize())]
+    return Seen(
+        tuple(answers),
+        rest,
+        tuple(
+            (s.abstract_syntax_uid, s.transfer_syntax_uid, s.sop_class_uid, s.sop_instance_uid, s.data_set)
+            for s in stored
+        ),
+        tuple((each.problem, each.words, each.answer) for each in said),
+    )
+
+
+def both_ways(
+    sides: tuple[Side, Side], turns: Sequence[Turn], where: Sequence[int] = (), *, incident: bool = False
+) -> Seen:
+    with_plane, without = (play(side, turns, where, incident=incident) for side in sides)
+    assert with_plane == without
+    return with_plane
+
+
+# --- what peers send -------------------------------------------------------------------------------------
+
+
+def plain(
+    number: int, size: int, maximum: int = 16384, *, together: int = 1, **other: int | str | bytes | None
+) -> bytes:
+    """Return a C-STORE-RQ; together: PDVs in one P-DATA-TF."""
+    found = [*fragments(store(number, **other), 3, command=True, maximum_length=0)]
+    found += fragments(data_of(size, number), 3, command=False, maximum_length=maximum)
+    return b"".join(p_data(found[at : at + together]) for at in range(0, len(found), together))
+
+
+def in_command_fragments(number: int, size: int) -> bytes:
+    found = [*fragments(store(number), 3, command=True, maximum_length=40)]
+    found += fragments(data_of(size, number), 3, command=False)
+    return b"".join(p_data([pdv]) for pdv in found)
+
+
+def with_empty_fragments(number: int, size: int) -> bytes:
+    empty, data = Pdv(3, 0, b""), data_of(size, number)
+    return p_data([Pdv(3, 3, store(number)), empty]) + p_data([empty, Pdv(3, 0, data), empty, Pdv(3, 2, b"")])
+
+
+def without_data_set(number: int) -> bytes:
+    return pdus.data(3, 3, store(number, data_set_type=0x0101))
+
+
+def by_a_move(number: int, size: int) -> bytes:
+    originator = b"\0\0\x30\x10\x08\0\0\0ORIGIN  " + b"\0\0\x31\x10\x02\0\0\0\7\0"
+    (command,) = fragments(store(number)[12:] + originator, 3, command=True, maximum_length=0)
+    return p_data([command]) + p_data(fragments(data_of(size, number), 3, command=False))
+
+
+CANCEL = pdus.data(3, 3, pdus.command(e0100=b"\xff\x0f", e0120=b"\1\0", e0800=b"\1\1"))
+
+numbers, sizes = st.integers(1, 65535), st.integers(0, 3000)
+maxima = st.sampled_from((8, 100, 1000, 16384))
+turns = st.one_of(
+    st.builds(Turn, st.builds(plain, numbers, sizes, maxima, together=st.integers(1, 5))),
+    st.builds(Turn, st.builds(plain, numbers, sizes, priority=st.sampled_from((1, 2)))),
+    st.builds(Turn, st.builds(in_command_fragments, numbers, sizes)),
+    st.builds(Turn, st.builds(with_empty_fragments, numbers, sizes)),
+    st.builds(Turn, st.builds(without_data_set, numbers)),
+    st.builds(Turn, st.builds(by_a_move, numbers, sizes)),
+    st.builds(Turn, numbers.map(lambda number: pdus.data(1, 3, pdus.echo(number)))),
+    st.builds(Turn, numbers.map(lambda number: CANCEL + plain(number, 20))),
+)
+RELEASE = Turn(pdus.RELEASE_REQUEST)
+cuts = st.lists(st.integers(0, 5000), max_size=12)
+
+
+@given(st.lists(turns, max_size=4), cuts)
+@steady
+def test_whatever_is_stored_and_however_it_is_cut(sides: tuple[Side, Side], said: list[Turn], where: list[int]) -> None:
+    seen = both_ways(sides, [*said, RELEASE], where)
+    assert seen.rest == b""
+    assert len(seen.answers) == len(said) + 1
+
+
+def beginning(number: int, size: int, keep: int) -> bytes:
+    """Return a C-STORE-RQ that breaks off, at a PDU or in one."""
+    sent = plain(number, size, 500)
+    return sent[: keep % len(sent)]
+
+
+def whole_pdus(number: int, size: int, keep: int) -> bytes:
+    sent = plain(number, size, 500)
+    ends = [0]
+    while ends[-1] < len(sent):
+        ends.append(ends[-1] + 6 + int.from_bytes(sent[ends[-1] + 2 : ends[-1] + 6]))
+    return sent[: ends[keep % (len(ends) - 1)]]
+
+
+UNKNOWN_CONTEXT = p_data([Pdv(3, 3, store(5)), Pdv(3, 0, b"12"), Pdv(9, 2, b"34")])
+INTERLEAVED = p_data([Pdv(3, 3, store(5)), Pdv(3, 0, b"12")]) + pdus.data(1, 3, pdus.echo()) + pdus.data(3, 2, b"34")
+ON_ANOTHER_CONTEXT = p_data([Pdv(3, 3, store(5)), Pdv(3, 0, b"12")]) + pdus.data(1, 2, b"34")
+FOR_VERIFICATION = pdus.data(1, 3, store(5)) + pdus.data(1, 2, b"1234")
+OTHER_CLASS = pdus.data(3, 3, store(5, affected_sop_class_uid=VERIFICATION)) + pdus.data(3, 2, b"1234")
+TOO_LONG = struct.pack(">BBL", 4, 0, LARGEST + 1)
+LAST_WORDS = (
+    pdus.ABORT,
+    b"\x02" + bytes(5),
+    b"\x99" + bytes(5),
+    TOO_LONG,
+    pdus.pdu(0x04, b""),
+    pdus.pdu(0x04, b"\0\0\0\x09\3\2"),
+    pdus.data(7, 3, pdus.echo()),
+    pdus.data(3, 3, b"garbage!garbage!"),
+    pdus.data(3, 3, store(1, priority=3)),
+    pdus.data(3, 3, store(1, affected_sop_instance_uid="1.2.x")),
+    UNKNOWN_CONTEXT,
+)
+
+
+@given(st.lists(turns, max_size=2), st.builds(whole_pdus, numbers, sizes, numbers), st.sampled_from(LAST_WORDS), cuts)
+@steady
+def test_whatever_ends_an_association_within_a_message(
+    sides: tuple[Side, Side], said: list[Turn], begun: bytes, last_words: bytes, where: list[int]
+) -> None:
+    both_ways(sides, [*said, Turn(begun + last_words, 0)], where, incident=True)
+
+
+@given(st.lists(turns, max_size=2), st.builds(beginning, numbers, sizes, numbers), cuts)
+@steady
+def test_a_peer_may_leave_at_any_byte(
+    sides: tuple[Side, Side], said: list[Turn], begun: bytes, where: list[int]
+) -> None:
+    seen = both_ways(sides, [*said, Turn(begun, 0)], where, incident=True)
+    assert seen.incidents[0][0] == "peer.closed"
+
+
+@given(st.builds(whole_pdus, numbers, sizes, numbers), cuts)
+@steady
+def test_a_peer_may_release_at_any_pdu(sides: tuple[Side, Side], begun: bytes, where: list[int]) -> None:
+    seen = both_ways(sides, [Turn(begun + pdus.RELEASE_REQUEST)], where)
+    assert (seen.answers[0][0], seen.stored) == (0x06, ())
+
+
+@pytest.mark.parametrize("sent", [INTERLEAVED, ON_ANOTHER_CONTEXT, FOR_VERIFICATION, OTHER_CLASS])
+def test_what_the_standard_does_not_allow_is_the_same(sides: tuple[Side, Side], sent: bytes) -> None:
+    outcomes = []
+    for side in sides:
+        with connected(side.port) as connection:
+            connection.settimeout(PATIENCE)
+            connection.sendall(REQUEST)
+            pdus.read_pdu(connection)
+            connection.sendall(sent)
+            answer = pdus.read_pdu(connection)
+            connection.sendall(pdus.ABORT)
+            to_the_end(connection)
+        told = side.incidents.get(timeout=PATIENCE)
+        outcomes.append((answer, told.problem, [s.data_set for s in side.stored.queue]))
+        side.stored.queue.clear()
+    assert outcomes[0] == outcomes[1]
+
+
+# --- the plane alone -------------------------------------------------------------------------------------
+
+
+def test_what_is_plain_never_reaches_pynetdicom(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    take_fragment = ReceivePlane._take_fragment
+
+    def noted(plane: ReceivePlane, message: Any, size: int, *more: Any) -> None:
+        seen.append(size)
+        take_fragment(plane, message, size, *more)
+
+    monkeypatch.setattr(ReceivePlane, "_take_fragment", noted)
+    decoded: list[object] = []
+    with serving("on", bound=[(evt.EVT_PDU_RECV, lambda event: decoded.append(event.pdu))]) as side:
+        peer = Address("GATEWAY", HOST, side.port)
+        with Association.request("MODALITY", peer, [Context(CT, (EXPLICIT_VR_LITTLE_ENDIAN,))]) as association:
+            for number in range(20):
+                sent = Outgoing(CT, f"1.2.{number + 1}", EXPLICIT_VR_LITTLE_ENDIAN, data_of(500_000, number))
+                assert association.store(sent) == Response(0)
+                assert side.stored.get(timeout=PATIENCE).data_set == sent.data_set
+    assert (
+        seen == [131066, 131066, 131066, 500_000 - 3 * 131066] * 20
+    )  # each fragment in its place, whatever the pieces
+    assert [type(pdu).__name__ for pdu in decoded] == ["A_ASSOCIATE_RQ", "A_RELEASE_RQ"]
+
+
+def test_several_messages_in_one_segment_are_served_in_order() -> None:
+    sent = b"".join(plain(number, 300 * number, together=number) for number in range(1, 6)) + pdus.RELEASE_REQUEST
+    with serving("on") as side:
+        seen = play(side, [Turn(sent, 6)], (), incident=False)
+    assert [len(each[-1]) for each in seen.stored] == [300, 600, 900, 1200, 1500]
+    assert [answer[0] for answer in seen.answers] == [4, 4, 4, 4, 4, 6]
+
+
+def test_a_pause_within_a_message_only_slows_it_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up = threading.Event()
+    give_up = ReceivePlane._give_up
+
+    def noted(plane: ReceivePlane) -> None:
+        give_up(plane)
+        given_up.set()
+
+    monkeypatch.setattr(ReceivePlane, "_give_up", noted)
+    sent = plain(1, 40_000)
+    with serving("on") as side, connected(side.port) as connection:
+        connection.settimeout(PATIENCE)
+        connection.sendall(REQUEST)
+        pdus.read_pdu(connection)
+        connection.sendall(sent[:20_000])
+        assert given_up.wait(PATIENCE)
+        connection.sendall(sent[20_000:])
+        assert pdus.read_pdu(connection)[0] == 0x04
+        connection.sendall(plain(2, 100))
+        assert pdus.read_pdu(connection)[0] == 0x04
+        connection.sendall(pdus.RELEASE_REQUEST)
+        assert to_the_end(connection)[0] == 0x06
+        assert [s.data_set for s in side.stored.queue] == [data_of(40_000, 1), data_of(100, 2)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "problem", "words"),
+    [
+        (plain(1, 9000, 1000)[:3000], "time-out.pdu", "bytes of P-DATA-TF"),
+        (whole_pdus(1, 9000, 5), "time-out.dimse", "bytes of a DIMSE message"),
+        (plain(1, 9000)[:3], "time-out.pdu", "3 of the first 6 bytes"),
+        (b"", "time-out.idle", "no PDU within"),
+    ],
+)
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_what_does_not_go_on_is_aborted(switch: str, sent: bytes, problem: str, words: str) -> None:
+    with serving(switch, time_outs=TimeOuts(pdu=0.3, dimse=0.3, idle=0.3)) as side, connected(side.port) as connection:
+        connection.sendall(REQUEST)
+        pdus.read_pdu(connection)
+        connection.sendall(plain(7, 10))
+        pdus.read_pdu(connection)
+        connection.sendall(sent)
+        assert to_the_end(connection)[0] == 0x07
+        told = side.incidents.get(timeout=PATIENCE)
+        assert told.problem == problem
+        assert words in told.words
+
+
+def test_a_service_may_end_the_association() -> None:
+    def on_store(_: Received) -> Response:
+        raise EndAssociation
+
+    with serving("on", on_store) as side, connected(side.port) as connection:
+        connection.sendall(REQUEST)
+        pdus.read_pdu(connection)
+        connection.sendall(plain(1, 10))
+        assert to_the_end(connection) == pdus.pdu(0x07, bytes(4))
+
+
+def test_a_stop_within_a_message_ends_the_association() -> None:
+    with serving("on") as side, connected(side.port) as connection:
+        connection.sendall(REQUEST)
+        pdus.read_pdu(connection)
+        connection.sendall(plain(1, 9000)[:4000])
+    assert side.stored.empty()
+
+
+@given(st.lists(turns, min_size=1, max_size=3), cuts)
+@settings(derandomize=True, deadline=None, database=None, max_examples=20)
+def test_every_pdu_can_be_captured(said: list[Turn], where: list[int]) -> None:
+    got: list[bytes] = []
+    sent: list[bytes] = []
+    bound = [
+        (evt.EVT_DATA_RECV, lambda event: got.append(event.data)),
+        (evt.EVT_DATA_SENT, lambda event: sent.append(event.data)),
+    ]
+    with serving("on", bound=bound) as side:
+        seen = play(side, [*said, RELEASE], where, incident=False)
+    assert b"".join(got) == REQUEST + b"".join(turn.sent for turn in said) + pdus.RELEASE_REQUEST
+    assert tuple(sent[1:]) == seen.answers
+
+
+def test_a_thousand_associations_leave_no_thread_and_no_file() -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with serving("on") as side:
+        for number in range(1, 1001):
+            leaves = number % 3 == 0
+            last = Turn(plain(7, 100)[:50], 0) if leaves else RELEASE
+            play(side, [Turn(plain(number, 100)), last], (), incident=leaves)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
