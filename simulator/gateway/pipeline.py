@@ -1,7 +1,7 @@
 """The whole story of an instance, and of the study that it belongs to.
 
 `receive -> Received -> persist -> Stored`, in the thread of the association, before C-STORE is answered; then, off it
-and study by study, `inspect -> Inspected -> match -> Matched | Unmatched -> policy -> Verdict`; so again for a late order.
+and study by study, `inspect -> Inspected -> match -> Matched | Unmatched -> policy -> Verdict`; anew for a late order.
 Each step takes the last one's frozen type, so no order is wrong; bad data is a value, never an exception.
 """
 
