@@ -26,6 +26,10 @@ def run(
         list[str] | None, typer.Option("--tag", metavar="TAG", help="Run every scenario with this tag.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", metavar="", help="Run every scenario.")] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--scenarios", metavar="DIR", help="Take scenarios from this folder, and no others.", exists=True),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", metavar="N", min=0, help="Reproduce the bytes of an earlier run. Default: a new one."),
@@ -65,7 +69,7 @@ def run(
     if context.invoked_subcommand is not None:
         _refuse_options(context)
         return
-    scenarios = _selected(scenario or [], tag or [], everything)
+    scenarios = _selected(scenario or [], tag or [], everything, folder)
     chosen = performing.Chosen(
         name=_name(scenario or [], tag or [], everything),
         scenarios=scenarios,
@@ -89,13 +93,13 @@ def _refuse_options(context: typer.Context) -> None:
         raise UsageError(f"{flags} before `{command}` is for a run", f"options of {command} come after its name")
 
 
-def _selected(names: list[str], tags: list[str], everything: bool) -> tuple[Scenario, ...]:
+def _selected(names: list[str], tags: list[str], everything: bool, folder: Path | None) -> tuple[Scenario, ...]:
     """Return the scenarios asked for, each once. Nothing selected is a mistake, never a success."""
     from simulator.scenario import load
 
-    chosen = {name: load.named(name) for name in names}
+    chosen = {name: load.named(name, folder) for name in names}
     if tags or everything:
-        for scenario in load.everything():
+        for scenario in load.everything(folder):
             if everything or set(tags) & set(scenario.tags):
                 chosen.setdefault(scenario.name, scenario)
     if not chosen:

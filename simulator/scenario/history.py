@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +61,9 @@ class Recorder:
         return True
 
     def watch_quietly(self, seconds: float, ended: Callable[[], bool]) -> None:
-        """Watch for `seconds` whether something happens that should not; return early once it `ended` all doubt."""
-        deadline = time.monotonic() + seconds
+        """Watch for what should not happen until no event came for `seconds`; or less, once it `ended` all doubt."""
         with self._grown:
-            while not ended() and self._grown.wait(max(0.0, deadline - time.monotonic())):
+            while not ended() and self._wait_for_growth(seconds):
                 pass
 
     def history(self) -> History:

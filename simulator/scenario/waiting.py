@@ -28,8 +28,8 @@ from simulator.scenario.model_expectations import ArrivalExpectation, StudyExpec
 from simulator.scenario.model_steps import Wait
 from simulator.scenario.plan import Plan
 
-WATCH = 0.3
-"""Seconds to watch for what must not happen, after everything that must happen did."""
+WATCH = 0.2
+"""Seconds without any event to watch for what must not happen, after everything that must happen did."""
 
 
 class Waiting:
@@ -99,7 +99,7 @@ class Waiting:
         return 0 in counts
 
     def watch(self) -> float:
-        """Return for how many seconds more to watch for what must not happen.
+        """Return how many seconds without any event to watch for what must not happen.
 
         Where no state of a study is expected, nobody has waited for the gateway to make up its mind: it may still send.
         """

@@ -137,6 +137,11 @@ def test_the_end_of_a_nursery_is_the_end_of_its_programs(tmp_path: Path) -> None
     assert process.wait(DEADLINE) == -signal.SIGKILL
 
 
-def test_a_nursery_that_cannot_import_says_what_it_could_not(tmp_path: Path) -> None:
-    with Nursery(preloaded=("no.such.module",)) as nursery, pytest.raises(HarnessError, match="No module named 'no'"):
-        nursery.start(program("pass"), tmp_path / "log").wait(DEADLINE)
+def test_what_cannot_be_imported_beforehand_is_left_to_the_programs(tmp_path: Path) -> None:
+    with Nursery(preloaded=("no.such.module",)) as nursery:
+        assert nursery.start(program("pass"), tmp_path / "log").wait(DEADLINE) == 0
+
+
+def test_a_nursery_that_ends_by_itself_says_why(tmp_path: Path) -> None:
+    with Nursery(preloaded=("this",)) as nursery, pytest.raises(HarnessError, match="Beautiful is better than ugly"):
+        nursery.start(program("import os, signal; os.kill(os.getppid(), 9)"), tmp_path / "log").wait(DEADLINE)
