@@ -114,8 +114,9 @@ class Acceptor:
         self._ae.acse_timeout = limits.acse + _LIBRARY_LATER
         self._ae.dimse_timeout = limits.dimse
         self._ae.network_timeout = None
-        # Past pynetdicom nobody alters a response.
-        serve_store = self._serve_past_library if store_plane.is_on() and alter is None else None
+        # Past pynetdicom nobody alters a response, and nothing is taken that is longer than usual.
+        past_library = store_plane.is_on() and alter is None and maximum_length is None
+        serve_store = self._serve_past_library if past_library else None
         taken = MAXIMUM_PDU if maximum_length is None else MAXIMUM_MESSAGE
         self._settings = Settings(limits, taken, maximum_associations + _BEYOND, tell or _log, serve_store)
         self._admit = admit or _admission(ae_title, calling_ae_titles, maximum_associations)

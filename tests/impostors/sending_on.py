@@ -154,6 +154,17 @@ CAUGHT: tuple[Caught, ...] = (
         },
     ),
     Caught(
+        "forgets-why-it-was-rejected",
+        ForgetsWhyItWasRejected,
+        "destination-refuses-contexts[user-rejection]",
+        {
+            "gateway.studies.study.destinations.pacs.problem": (
+                "CT Image Storage (user rejection)",
+                "there was no association",
+            )
+        },
+    ),
+    Caught(
         "re-encodes-pixels",
         ReEncodesPixels,
         "every-sop-class[CTImageStorage-CT]",
