@@ -36,9 +36,6 @@ PATIENCE = 20.0
 PATIENCE_WITH_PEOPLE = 300.0
 """The same where a real system, and the person at it, has to do something."""
 
-WATCH = 0.3
-"""Seconds to watch for what must not happen, after everything that must happen did."""
-
 THUMBNAIL = 128
 """Pixels of the longer side of a picture in the report."""
 
@@ -193,7 +190,7 @@ def _play(planned: Plan, settings: Settings, recorder: Recorder, ask: Callable[[
         Steps(planned, stage, recorder, waiting, settings.patience, ask).do_all()
         recorder.wait_until(waiting.is_settled, settings.patience)
         if waiting.must_not_happen():
-            recorder.watch_quietly(WATCH, waiting.has_happened)
+            recorder.watch_quietly(waiting.watch(), waiting.has_happened)
     finally:
         stage.stop()
         _look(stage.data, recorder)

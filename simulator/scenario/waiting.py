@@ -27,6 +27,9 @@ from simulator.scenario.model_expectations import ArrivalExpectation, StudyExpec
 from simulator.scenario.model_steps import Wait
 from simulator.scenario.plan import Plan
 
+WATCH = 0.3
+"""Seconds to watch for what must not happen, after everything that must happen did."""
+
 
 class Waiting:
     """What is waited for in one case. It counts as events come, so that no wait reads the whole history again.
@@ -88,6 +91,14 @@ class Waiting:
             *(study.purged for study in self._then.gateway.studies.values()),
         ]
         return 0 in counts
+
+    def watch(self) -> float:
+        """Return for how many seconds more to watch for what must not happen.
+
+        Where no state of a study is expected, nobody has waited for the gateway to make up its mind: it may still send.
+        """
+        decided = any(study.state or study.states for study in self._then.gateway.studies.values())
+        return WATCH + (0.0 if decided else self._plan.site.gateway.quiet_period)
 
     def has_happened(self) -> bool:
         """Tell whether an arrival that must not happen has."""

@@ -292,7 +292,7 @@ class Association:
         number = self._next_message_id()
         if self._plane_is_clear():
             command = store_plane.store_request(number, outgoing.sop_class_uid, outgoing.sop_instance_uid)
-            return self._past_library(command, context, outgoing.data_set)
+            return self._past_library(command, context, outgoing.data_set, outgoing.sop_instance_uid)
         request = C_STORE()
         request.MessageID = number
         request.Priority = 2
@@ -354,7 +354,7 @@ class Association:
         agreed = self.accepted_syntaxes(outgoing.sop_class_uid)
         name = UID(outgoing.sop_class_uid).name
         if not agreed:
-            return f"{self.peer} accepted no presentation context for {name}"
+            return f"{self.peer} accepted no presentation context for {name}{_refusals(self._library, name)}"
         wanted = UID(outgoing.transfer_syntax_uid).name
         return f"{self.peer} takes {name} in {', '.join(UID(a).name for a in agreed)}, not in {wanted}"
 
@@ -377,7 +377,9 @@ class Association:
             and not self._has_ended()
         )
 
-    def _past_library(self, command: bytes, context: _LibraryContext, data: bytes = b"") -> Response:
+    def _past_library(
+        self, command: bytes, context: _LibraryContext, data: bytes = b"", sop_instance_uid: str = ""
+    ) -> Response:
         assert self._plane is not None
         try:
             answer = self._plane.exchange(cast(int, context.context_id), command, data, self._patience)
@@ -387,7 +389,8 @@ class Association:
             self.abort()
             raise PeerAborted(f"{self.peer} answered what cannot be read: {error}") from error
         if answer is None:
-            return self._answer(command_set.decode(command).number(command_set.MESSAGE_ID))
+            return self._answer(command_set.decode(command).number(command_set.MESSAGE_ID), sop_instance_uid)
+        self._check_instance(answer.text(command_set.AFFECTED_SOP_INSTANCE_UID), sop_instance_uid)
         return Response(answer.number(command_set.STATUS) or 0, answer.text(command_set.ERROR_COMMENT))
 
     def _exchange(self, request: C_ECHO | C_STORE | N_ACTION | N_EVENT_REPORT, context: _LibraryContext) -> Response:
@@ -396,17 +399,25 @@ class Association:
             self.abort()
             raise PeerAborted(f"the association with {self.peer} has ended")
         self._library.dimse.send_msg(request, cast(int, context.context_id))
-        return self._answer(request.MessageID)
+        sent = str(request.AffectedSOPInstanceUID or "") if isinstance(request, C_STORE) else ""
+        return self._answer(request.MessageID, sent)
 
-    def _answer(self, message_id: int | None) -> Response:
-        """Wait for the response that pynetdicom reads."""
+    def _answer(self, message_id: int | None, sop_instance_uid: str = "") -> Response:
+        """Wait for the response that pynetdicom reads; of C-STORE, to this instance."""
         _, response = self._library.dimse.get_msg(block=True)
         if response is None:
             raise self._no_response()
         if response.MessageIDBeingRespondedTo != message_id or response.Status is None:
             self.abort()
             raise PeerAborted(f"{self.peer} answered another message than the one it was sent")
+        self._check_instance(str(getattr(response, "AffectedSOPInstanceUID", None) or ""), sop_instance_uid)
         return Response(int(response.Status), str(getattr(response, "ErrorComment", None) or ""))
+
+    def _check_instance(self, answered: str, sent: str) -> None:
+        """Raise `PeerAborted` for a response that names another instance (PS3.7 9.3.1.2; it may name none)."""
+        if sent and answered not in ("", sent):
+            self.abort()
+            raise PeerAborted(f"{self.peer} answered about another instance ({answered}) than {sent}")
 
     def _has_ended(self) -> bool:
         # An ended association leaves its primitive on the user queue; a silent peer leaves nothing there.
@@ -497,13 +508,31 @@ def _negotiated(
     if association.accepted_contexts:
         raise PeerAborted(_ENDED_AT_ONCE.format(peer=peer))
     if "accepted" in seen:
-        names = ", ".join(sorted({UID(c.abstract_syntax_uid).name for c in contexts}))
-        raise ContextNotAccepted(f"{peer} accepted the association but no presentation context for {names}")
+        names = sorted({UID(c.abstract_syntax_uid).name for c in contexts})
+        told = ", ".join(name + _refusals(association, name) for name in names)
+        raise ContextNotAccepted(f"{peer} accepted the association but no presentation context for {told}")
     if "connected" not in seen:
         raise PeerUnreachable(f"nothing listens on {peer.host}:{peer.port}, or it cannot be reached from here")
     if time.monotonic() - started >= (ae.acse_timeout or 0):
         raise PeerSilent(f"{peer} took the connection but did not answer within {ae.acse_timeout:g} s")
     raise PeerAborted(f"{peer} ended the connection instead of answering the association request")
+
+
+# PS3.8 9.3.3.2, table 9-18.
+_CONTEXT_RESULTS = {
+    1: "user rejection",
+    2: "no reason",
+    3: "abstract syntax not supported",
+    4: "transfer syntaxes not supported",
+}
+
+
+def _refusals(association: _LibraryAssociation, name: str) -> str:
+    """Return in brackets with which results the contexts of a SOP class were refused; nothing where none was said."""
+    refused = [c for c in association.rejected_contexts if c.abstract_syntax and UID(c.abstract_syntax).name == name]
+    results = dict.fromkeys(_CONTEXT_RESULTS.get(c.result or 0, "") for c in refused)
+    told = ", ".join(filter(None, results))
+    return f" ({told})" if told else ""
 
 
 def _taken_from(rejection: A_ASSOCIATE_RJ) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from simulator.site import Destination, Site
 from simulator.wire import transcoding
 from simulator.wire.association import Association, Outgoing
 from simulator.wire.data_set import IMPLICIT_VR_LITTLE_ENDIAN
+from simulator.wire.send_plane import SendPlane
 from tests.impostors.caught import Caught
 
 Send = Callable[[Forwarder, Sequence[InstanceRow], Callable[[], bool]], str]
@@ -24,6 +25,22 @@ Send = Callable[[Forwarder, Sequence[InstanceRow], Callable[[], bool]], str]
 def alter_sending(change: Callable[[Send], Send]) -> None:
     """Have every forwarder of this process send in another way."""
     Forwarder.send = change(Forwarder.send)  # type: ignore[assignment,method-assign]
+
+
+class SendsAsLongAsItLikes(Gateway):
+    """Does not look at how long a P-DATA-TF its destination takes."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        SendPlane._maximum = property(lambda self: 0)  # type: ignore[assignment]
+
+
+class TakesAnyAnswer(Gateway):
+    """Takes a success for its own, whichever instance it names."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        Association._check_instance = lambda self, answered, sent: None  # type: ignore[method-assign]
 
 
 class ForwardsTwice(Gateway):
@@ -114,6 +131,31 @@ CAUGHT: tuple[Caught, ...] = (
             "gateway.studies.study.destinations.remote2.missing": (0, None),
             "downstream.remotes.remote2.studies.study.instances": (6, 0),
             "downstream.remotes.remote2.studies.study.pixel_data": ("identical", "nothing arrived"),
+        },
+    ),
+    Caught(
+        "sends-as-long-as-it-likes",
+        SendsAsLongAsItLikes,
+        "maximum-length[a-remote-scp-1024]",
+        {
+            "wire.peers.pacs.script": (
+                "complete",
+                "step 3: C-STORE-RQ: a P-DATA-TF of 33816 bytes came; 1024 at most may",
+            ),
+            "gateway.studies.study.state": ("forwarded", "failed"),
+            "gateway.studies.study.destinations.pacs.state": ("done", "failed"),
+            "gateway.studies.study.destinations.pacs.missing": (0, 1),
+        },
+    ),
+    Caught(
+        "takes-any-answer",
+        TakesAnyAnswer,
+        "destination-answers-wrongly[about-another-instance]",
+        {
+            "gateway.studies.study.state": ("failed", "forwarded"),
+            "gateway.studies.study.destinations.pacs.state": ("failed", "done"),
+            "gateway.studies.study.destinations.pacs.missing": (1, 0),
+            "gateway.studies.study.destinations.pacs.problem": ("answered about another instance", ""),
         },
     ),
     Caught(

@@ -49,6 +49,13 @@ class KnowsTheSlidesClassesAlone(Gateway):
         super().__init__(profile.overridden(site, {"sop_classes": "seed"}), data)
 
 
+class DoesNotReadTheSlide(Gateway):
+    """Knows Digital X-Ray For Processing by the UID of the standard, also where a site holds to the slide's print."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(profile.overridden(site, {"dx_processing_uid": "as-standard"}), data)
+
+
 class CountsPerAssociation(Gateway):
     """Holds to the limit of images over one association, and begins anew with the next."""
 
@@ -110,6 +117,12 @@ class GivesUpOnWhoIsSlow(Gateway):
 
 
 CAUGHT: tuple[Caught, ...] = (
+    Caught(
+        "does-not-read-the-slide",
+        DoesNotReadTheSlide,
+        "presentation-contexts[digital-x-ray-for-processing-as-printed-on-the-slide]",
+        {"wire.peers.peer.script": ("complete", "step 2: A-ASSOCIATE-AC: contexts 3 is 0, not 3")},
+    ),
     Caught(
         "drops-private-attributes",
         DropsPrivateAttributes,
