@@ -30,8 +30,7 @@ def receive(request: StoreRequest, site: Site, index: Index, store: Store) -> Re
         comment = "an instance with this UID and other content is held already"
         return Refused(request, statuses.HELD_WITH_OTHER_CONTENT.response(comment), found)
     rule = site.image_count_rule()
-    images = index.ever_held(found.study_instance_uid) + (not known.was_held)
-    if known.verdict == "new" and not rule.admits(images):
+    if known.verdict == "new" and not rule.admits(index.ever_held(found.study_instance_uid) + (not known.was_held)):
         comment = f"more than {site.image_limit.limit} images in this study"
         return Refused(request, statuses.beyond_image_limit(site).response(comment), found, exceeds_image_limit=True)
     return Received(request, found, known.verdict == "repeated", known.was_held)

@@ -406,7 +406,8 @@ class Association:
         try:
             answer = self._plane.exchange(cast(int, context.context_id), command, data, self._patience)
         except TimeoutError:
-            raise self._no_response() from None
+            self._library.abort()
+            raise self._silence() from None
         except NotDicom as error:
             self.abort()
             raise PeerAborted(f"{self.peer} answered what cannot be read: {error}") from error
@@ -458,6 +459,9 @@ class Association:
         self._library.abort()
         if ended:
             return PeerAborted(f"{self.peer} ended the association before it answered")
+        return self._silence()
+
+    def _silence(self) -> PeerSilent:
         return PeerSilent(f"{self.peer} gave no answer within {self._library.dimse_timeout:g} s")
 
 
