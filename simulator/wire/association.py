@@ -61,6 +61,7 @@ _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")  # PS3.5 6.2
 _POLL_SECONDS = 0.05
 _ENDED_AT_ONCE = "{peer} ended the association as soon as it had accepted it"
 _NO_ROOM = "{peer} takes P-DATA-TF of {length} bytes at most, and no message has room in that (PS3.8 D.1)"
+_ENDED = "{peer} ended the association before it answered"
 
 _LOG = logging.getLogger(__name__)
 
@@ -190,6 +191,7 @@ class Association:
         """Request an association. Use `request`."""
         self.peer = peer
         self._message_id = 0
+        self._left = False  # it was this side that ended the association
         self._patience = time_outs.dimse
         ae = new_ae(printable(calling_ae_title))
         ae.connection_timeout = time_outs.connection
@@ -351,12 +353,14 @@ class Association:
             attendant.settle()
         self._hand_back()
         if self._library.is_established:
+            self._left = True
             self._library.release()
 
     def abort(self) -> None:
         """End the association at once (A-ABORT)."""
         self._hand_back()
         if self._library.is_established:
+            self._left = True
             self._library.abort()
 
     def hang_up(self) -> None:
@@ -420,8 +424,7 @@ class Association:
     def _exchange(self, request: C_ECHO | C_STORE | N_ACTION | N_EVENT_REPORT, context: _LibraryContext) -> Response:
         self._hand_back()
         if not self._library.is_established or self._has_ended():
-            self.abort()
-            raise PeerAborted(f"the association with {self.peer} has ended")
+            raise self._no_association()
         self._library.dimse.send_msg(request, cast(int, context.context_id))
         uids = ("", "")
         if isinstance(request, C_STORE):
@@ -454,11 +457,18 @@ class Association:
         # An ended association leaves its primitive on the user queue; a silent peer leaves nothing there.
         return not self._library.dul.is_alive() or self._library.dul.peek_next_pdu() is not None
 
+    def _no_association(self) -> PeerAborted:
+        """Return the same error whether the peer ended the association before a request or after it."""
+        left = self._left
+        self.abort()
+        return PeerAborted(f"the association with {self.peer} has ended" if left else _ENDED.format(peer=self.peer))
+
     def _no_response(self) -> PeerAborted | PeerSilent:
         ended = self._has_ended()
+        self._left = not ended
         self._library.abort()
         if ended:
-            return PeerAborted(f"{self.peer} ended the association before it answered")
+            return PeerAborted(_ENDED.format(peer=self.peer))
         return self._silence()
 
     def _silence(self) -> PeerSilent:

@@ -89,7 +89,7 @@ def test_room_is_kept_free_and_said_once_each_way(tmp_path: Path) -> None:
         answers = full.store(*STUDY.instances)
         assert {answer.status for answer in answers} == {0xA700}
         assert answers[0].error_comment.startswith("disk nearly full: ")
-        assert answers[0].error_comment.endswith(" kept free")
+        assert answers[0].error_comment.endswith(" kept free would be left")
         assert full.send([_garbled()])[0].status == 0xC000  # its own reason, though nothing can be kept aside
         status = simulate("status", "--url", full.url, folder=tmp_path)
         assert status.stdout.startswith("storage: disk nearly full: ")
