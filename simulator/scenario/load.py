@@ -25,26 +25,33 @@ from simulator.strict_yaml import Path_, nearest
 _Origins = Sequence[tuple[CommentedMap, Path_]]
 
 
-def files() -> dict[str, Path]:
-    """Return every scenario file by the scenario's name, which is the file's, in the order of their paths."""
-    found = sorted(resources.folder("scenarios", "*.yaml").rglob("*.yaml"))
+def files(folder: Path | None = None) -> dict[str, Path]:
+    """Return every scenario file by the scenario's name, which is the file's, in the order of their paths.
+
+    folder: the user's own, in place of the catalogue. Raises `UsageError` when it holds no scenario.
+    """
+    if folder is not None and next(folder.rglob("*.yaml"), None) is None:
+        raise UsageError(f"{folder} holds no scenarios", "name a folder with scenario files, *.yaml, at any depth")
+    found = sorted((folder or resources.folder("scenarios", "*.yaml")).rglob("*.yaml"))
     return {file.stem: file for file in found}
 
 
-def named(name: str) -> Scenario:
+def named(name: str, folder: Path | None = None) -> Scenario:
     """Return the scenario `name`. Raises `UsageError` with near misses, or `LoadError`."""
-    known = files()
+    known = files(folder)
     if name not in known:
-        advice = nearest(name, known) or f"looked in {resources.folder('scenarios', '*.yaml')}; see `simulate list`"
-        raise UsageError(f"there is no scenario {name!r}", advice)
+        looked = folder or resources.folder("scenarios", "*.yaml")
+        raise UsageError(
+            f"there is no scenario {name!r}", nearest(name, known) or f"looked in {looked}; see `simulate list`"
+        )
     return load(known[name])
 
 
-def everything() -> tuple[Scenario, ...]:
-    """Return all scenarios. Raises `LoadError` with the mistakes of every file."""
+def everything(folder: Path | None = None) -> tuple[Scenario, ...]:
+    """Return all scenarios. Raises `UsageError`, or `LoadError` with the mistakes of every file."""
     loaded: list[Scenario] = []
     problems: list[Problem] = []
-    for file in files().values():
+    for file in files(folder).values():
         try:
             loaded.append(load(file))
         except LoadError as error:
