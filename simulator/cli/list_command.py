@@ -13,7 +13,8 @@ from simulator.errors import UsageError
 
 def command(
     folder: Annotated[
-        Path | None, typer.Option("--scenarios", metavar="DIR", help="Your own scenarios, in place of the catalogue.")
+        Path | None,
+        typer.Option("--scenarios", metavar="DIR", help="Those in this folder, and no others.", exists=True),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", metavar="", help="For a machine.")] = False,
     lies: Annotated[
@@ -36,10 +37,10 @@ def command(
 
         print_requirements(folder, as_json=as_json)
     else:
-        _scenarios(folder, as_json)
+        _scenarios(folder, as_json=as_json)
 
 
-def _scenarios(folder: Path | None, as_json: bool) -> None:
+def _scenarios(folder: Path | None, *, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -51,7 +52,7 @@ def _scenarios(folder: Path | None, as_json: bool) -> None:
         terminal.print_json(
             [
                 scenario.model_dump(
-                    mode="json", include={"name", "title", "explain", "level", "tags", "verifies", "file"}
+                    mode="json", include={"name", "title", "explain", "level", "tags", "applies_to", "verifies", "file"}
                 )
                 | {"cases": [case_id(scenario, case) for case in scenario.cases]}
                 for scenario in scenarios

@@ -33,7 +33,7 @@ class _Row:
         return self.requirement.why_not_tested or "by no scenario of this folder"
 
 
-def print_requirements(folder: Path | None = None, *, as_json: bool) -> None:
+def print_requirements(folder: Path | None, *, as_json: bool) -> None:
     """Print every requirement with the scenarios that verify it, or why none does, and how many of each there are.
 
     Raises `LoadError` with the mistakes of the scenarios.

@@ -26,8 +26,9 @@ def run(
         list[str] | None, typer.Option("--tag", metavar="TAG", help="Run every scenario with this tag.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", metavar="", help="Run every scenario.")] = False,
-    own: Annotated[
-        Path | None, typer.Option("--scenarios", metavar="DIR", help="Your own scenarios, in place of the catalogue.")
+    folder: Annotated[
+        Path | None,
+        typer.Option("--scenarios", metavar="DIR", help="Take scenarios from this folder, and no others.", exists=True),
     ] = None,
     seed: Annotated[
         int | None,
@@ -68,7 +69,7 @@ def run(
     if context.invoked_subcommand is not None:
         _refuse_options(context)
         return
-    scenarios = _selected(scenario or [], tag or [], everything, own)
+    scenarios = _selected(scenario or [], tag or [], everything, folder)
     chosen = performing.Chosen(
         name=_name(scenario or [], tag or [], everything),
         scenarios=scenarios,

@@ -28,16 +28,16 @@ _Origins = Sequence[tuple[CommentedMap, Path_]]
 def files(folder: Path | None = None) -> dict[str, Path]:
     """Return every scenario file by the scenario's name, which is the file's, in the order of their paths.
 
-    folder: the user's own, in place of the catalogue. Raises `UsageError` when it holds no scenario.
+    folder: where they are looked for; without it, where `resources` finds them. Raises `UsageError` for one of none.
     """
-    if folder is not None and next(folder.rglob("*.yaml"), None) is None:
-        raise UsageError(f"{folder} holds no scenarios", "name a folder with scenario files, *.yaml, at any depth")
     found = sorted((folder or resources.folder("scenarios", "*.yaml")).rglob("*.yaml"))
+    if not found:
+        raise UsageError(f"there is no scenario in {folder}", "a scenario is a file NAME.yaml; see docs/scenarios.md")
     return {file.stem: file for file in found}
 
 
 def named(name: str, folder: Path | None = None) -> Scenario:
-    """Return the scenario `name`. Raises `UsageError` with near misses, or `LoadError`."""
+    """Return the scenario `name`, of those in `folder`. Raises `UsageError` with near misses, or `LoadError`."""
     known = files(folder)
     if name not in known:
         looked = folder or resources.folder("scenarios", "*.yaml")
@@ -48,7 +48,7 @@ def named(name: str, folder: Path | None = None) -> Scenario:
 
 
 def everything(folder: Path | None = None) -> tuple[Scenario, ...]:
-    """Return all scenarios. Raises `UsageError`, or `LoadError` with the mistakes of every file."""
+    """Return all scenarios in `folder`. Raises `LoadError` with the mistakes of every file, or `UsageError`."""
     loaded: list[Scenario] = []
     problems: list[Problem] = []
     for file in files(folder).values():

@@ -147,17 +147,3 @@ def test_latest_may_be_a_file_with_the_name_of_the_folder(tmp_path: Path) -> Non
     latest.unlink()
     latest.write_text(f"{run.name}\n", encoding="utf-8")
     assert simulate("check", folder=tmp_path).returncode == 0
-
-
-def test_scenarios_of_ones_own_are_named_by_their_folder(tmp_path: Path) -> None:
-    stories.write(tmp_path / "here")
-    (tmp_path / "here" / "scenarios").rename(tmp_path / "stories")
-    done = simulate("list", "--scenarios", "stories", "--json", folder=tmp_path)
-    assert [each["name"] for each in json.loads(done.stdout)] == ["mine"]
-    assert simulate("--scenario", "mine", "--scenarios", "stories", folder=tmp_path).returncode == 0
-    unknown = simulate("--scenario", "echo", "--scenarios", "stories", folder=tmp_path)
-    assert unknown.returncode == 2
-    assert "there is no scenario 'echo'\n  hint: looked in stories" in unknown.stderr
-    empty = simulate("--all", "--scenarios", "nowhere", folder=tmp_path)
-    assert empty.returncode == 2
-    assert "nowhere holds no scenarios" in empty.stderr
