@@ -10,6 +10,7 @@ from simulator.cli import run
 
 _COMMANDS = {
     "Scenarios": ("list", "explain", "schema"),
+    "A run that was": ("check", "replay", "rerun"),
     "Roles, one by one": ("gateway", "send", "remote", "order", "study", "certs"),
     "A running gateway": ("status", "echo", "forward", "reconcile", "audit"),
     "Documents": ("conformance",),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulator.cli import terminal
-from simulator.errors import HarnessError, StartError
+from simulator.errors import HarnessError, StartError, UsageError
 
 if TYPE_CHECKING:
     from simulator.report.html import Tile
@@ -27,7 +28,8 @@ class Chosen:
     """What is to be run, and how.
 
     name: of the run's folder, which is made below `reports`. workers: cases side by side; 1 runs them in this
-    process. bound: real systems by their roles. as_json: print result.json in place of the screen.
+    process. bound: real systems by their roles. origins: where the files of scenarios stand that are run from copies.
+    as_json: print result.json in place of the screen.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Chosen:
     reports: Path
     workers: int = 1
     bound: Bindings = field(default_factory=dict)
+    origins: Mapping[str, Path] = field(default_factory=dict)
     as_json: bool = False
 
 
@@ -44,11 +47,13 @@ def perform(chosen: Chosen) -> int:
     """Run, judge and report; return the exit code."""
     from simulator.events import now
     from simulator.report import files, model, screen
+    from simulator.scenario import saved
     from simulator.scenario.run import PATIENCE, PATIENCE_WITH_PEOPLE, Settings
 
     started, clock = now(), time.monotonic()
     try:
         folder = files.run_folder(chosen.reports, chosen.name, started)
+        saved.keep(folder, chosen.name, chosen.seed, chosen.site, chosen.scenarios, chosen.bound, chosen.origins)
     except OSError as error:
         raise StartError(
             f"reports cannot be written to {chosen.reports}: {error.strerror}", "choose a --reports DIR"
@@ -67,7 +72,8 @@ def perform(chosen: Chosen) -> int:
             outcomes = _run(chosen, settings, face, folder, started)
         except KeyboardInterrupt:
             raise HarnessError(
-                "interrupted: this run has no result", f"what was seen until then is in {folder / 'history.jsonl'}"
+                "interrupted: this run has no result",
+                f"what was seen until then is in {folder / 'history.jsonl'}; again: simulate replay {folder}",
             ) from None
     result = model.result(chosen.name, started, time.monotonic() - clock, chosen.seed, chosen.site.site, outcomes)
     files.write(folder, result, _sheet(outcomes))
@@ -76,6 +82,12 @@ def perform(chosen: Chosen) -> int:
     if chosen.as_json:
         terminal.print_json(result.model_dump(mode="json"))
     return result.exit_code
+
+
+def refuse_workers(workers: int, bound: bool) -> None:
+    """Refuse cases side by side with real systems: they do one thing after the other, as the person at them does."""
+    if bound and workers > 1:
+        raise UsageError("-j runs cases side by side, and a real system plays in one at a time", "leave -j out")
 
 
 def log_to(file: Path) -> None:

@@ -125,9 +125,7 @@ def _site(file: Path | None) -> Site:
 
 
 def _bound(texts: list[str], scenarios: tuple[Scenario, ...], *, owned: bool, workers: int) -> Bindings:
-    """Return the real systems of the run. They do one thing after the other, as the person at them does."""
     from simulator.scenario.binding import bindings
 
-    if texts and workers > 1:
-        raise UsageError("-j runs cases side by side, and a real system plays in one at a time", "leave -j out")
+    performing.refuse_workers(workers, bool(texts))
     return bindings(texts, scenarios, owned=owned)

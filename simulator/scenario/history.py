@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +30,14 @@ class History:
     def of(self, kind: type[Seen]) -> tuple[Seen, ...]:
         """Return the events of one kind."""
         return tuple(event for event in self.events if isinstance(event, kind))
+
+    @property
+    def seconds(self) -> float:
+        """From the first event to the last, in the order in which they came."""
+        if not self.events:
+            return 0.0
+        first, last = (datetime.fromisoformat(event.at) for event in (self.events[0], self.events[-1]))
+        return (last - first).total_seconds()
 
 
 class Recorder:
@@ -113,15 +122,22 @@ def read(file: Path) -> tuple[dict[str, Any], tuple[History, ...]]:
     if not records or records[0].get("history") != FORMAT:
         raise HarnessError(f"{file} is not a history that this version reads")
     if "end" not in records[-1] or records[-1]["events"] != len(records) - 2:
-        raise HarnessError(f"{file} has no footer: the run that wrote it did not finish")
+        raise unfinished(f"{file} has no footer")
     cases: dict[str, list[Event]] = {}
     for record in records[1:-1]:
         cases.setdefault(record.pop("case"), []).append(from_record(record))
     return records[0], tuple(History(case, tuple(events)) for case, events in cases.items())
 
 
+def unfinished(where: str) -> HarnessError:
+    """Return the error for a history that was cut short: nothing can be said of the run as a whole."""
+    return HarnessError(f"{where}: the run that wrote it did not finish", "`simulate replay` runs it again")
+
+
 def _records(file: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, 1):
+        if not line.endswith("\n"):  # a writer that was killed
+            raise unfinished(f"{file}:{number}: the line is cut off")
         try:
             yield json.loads(line)
         except ValueError as error:

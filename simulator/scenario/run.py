@@ -124,8 +124,10 @@ def run(scenarios: Sequence[Scenario], settings: Settings, listener: Listener | 
 def run_case(scenario: Scenario, case: Case, settings: Settings, listener: Listener) -> CaseOutcome:
     """Run one case in a folder of its own, and judge it; one that is not about the site's facility is not run."""
     started = time.monotonic()
-    if lacking := [part for part in scenario.applies_to if part not in settings.site.facility.does]:
-        return _not_applicable(scenario, case, lacking, settings.site, listener)
+    if inapplicable := _not_applicable(scenario, case, settings.site):
+        listener.ended(inapplicable)
+        listener.told(inapplicable)
+        return inapplicable
     recorder = Recorder(case_id(scenario, case))
     recorder.watch(listener.seen)
     shown: tuple[Picture, ...] = ()
@@ -149,17 +151,31 @@ def run_case(scenario: Scenario, case: Case, settings: Settings, listener: Liste
     return outcome
 
 
-def _not_applicable(
-    scenario: Scenario, case: Case, lacking: Sequence[str], site: Site, listener: Listener
-) -> CaseOutcome:
-    """Return the outcome of a case that is about another facility, with the reason."""
+def judged(scenarios: Sequence[Scenario], histories: Sequence[History], site: Site) -> list[ScenarioOutcome]:
+    """Judge a run again by what was seen in it; pure. A case of which nothing was kept is an error.
+
+    Its seconds are those from the first event of a case to the last.
+    """
+    by_case = {history.case: history for history in histories}
+
+    def outcome(scenario: Scenario, case: Case) -> CaseOutcome:
+        seen = by_case.get(case_id(scenario, case))
+        if seen is None:
+            return _not_applicable(scenario, case, site) or lost(scenario, case, "the history has nothing of this case")
+        return CaseOutcome(seen.case, case, seen, check(case, seen), seen.seconds)
+
+    return [ScenarioOutcome(each, tuple(outcome(each, case) for case in each.cases)) for each in scenarios]
+
+
+def _not_applicable(scenario: Scenario, case: Case, site: Site) -> CaseOutcome | None:
+    """Return the outcome of a case that is about another facility, with the reason; None for one that is about this."""
+    lacking = [part for part in scenario.applies_to if part not in site.facility.does]
+    if not lacking:
+        return None
     because = f"the facility of site {site.site} does not do this: {', '.join(lacking)}"
     found = Finding("applies_to", "not-applicable", list(scenario.applies_to), list(site.facility.does), because)
     identity = case_id(scenario, case)
-    outcome = CaseOutcome(identity, case, History(identity, ()), (found,), 0.0)
-    listener.ended(outcome)
-    listener.told(outcome)
-    return outcome
+    return CaseOutcome(identity, case, History(identity, ()), (found,), 0.0)
 
 
 def _has_obstacles(bound: Bindings, case: Case, recorder: Recorder) -> bool:

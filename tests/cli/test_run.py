@@ -53,7 +53,7 @@ def test_a_run_that_passes_is_0_and_writes_every_report(tmp_path: Path) -> None:
     done = simulate("--scenario", "echo", "--seed", "7", "--reports", "out", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == "seed 7"
-    assert "simulate --scenario echo --seed 7" in done.stdout
+    assert "Again   simulate replay out/" in done.stdout
 
     (folder,) = (path for path in (tmp_path / "out").iterdir() if path.name != "latest")
     assert folder.name.endswith("Z-echo")
@@ -177,4 +177,5 @@ def test_a_report_names_the_profile_that_was_given_even_when_it_names_itself_by_
     done = simulate("--scenario", "echo", "--site", "mine.yaml", "--seed", "7", folder=tmp_path)
     assert done.returncode == 0
     assert result(tmp_path / "reports")["site"] == "mine"
-    assert "simulate --scenario echo --seed 7 --site FILE" in done.stdout
+    page = (tmp_path / "reports" / "latest" / "report.html").read_text(encoding="utf-8")
+    assert "simulate --scenario echo --seed 7 --site FILE" in page
