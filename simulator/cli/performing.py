@@ -14,6 +14,7 @@ from simulator.cli import terminal
 from simulator.errors import HarnessError, StartError
 
 if TYPE_CHECKING:
+    from simulator.cli.stepping import Stepper
     from simulator.report.html import Tile
     from simulator.report.screen import Screen
     from simulator.scenario.binding import Bindings
@@ -27,7 +28,8 @@ class Chosen:
     """What is to be run, and how.
 
     name: of the run's folder, which is made below `reports`. workers: cases side by side; 1 runs them in this
-    process. bound: real systems by their roles. as_json: print result.json in place of the screen.
+    process. bound: real systems by their roles. by_step: a person presses Enter before each step. as_json: print
+    result.json in place of the screen.
     """
 
     name: str
@@ -37,16 +39,20 @@ class Chosen:
     reports: Path
     workers: int = 1
     bound: Bindings = field(default_factory=dict)
+    by_step: bool = False
     as_json: bool = False
 
 
 def perform(chosen: Chosen) -> int:
     """Run, judge and report; return the exit code."""
+    from simulator.cli.stepping import Stepper
     from simulator.events import now
     from simulator.report import files, model, screen
     from simulator.scenario.run import PATIENCE, PATIENCE_WITH_PEOPLE, Settings
 
     started, clock = now(), time.monotonic()
+    console = terminal.err if chosen.as_json else terminal.out
+    stepper = Stepper(console) if chosen.by_step else None
     try:
         folder = files.run_folder(chosen.reports, chosen.name, started)
     except OSError as error:
@@ -54,7 +60,7 @@ def perform(chosen: Chosen) -> int:
             f"reports cannot be written to {chosen.reports}: {error.strerror}", "choose a --reports DIR"
         ) from error
     log_to(folder / "runner.log")
-    with screen.Screen(terminal.err if chosen.as_json else terminal.out) as face:
+    with screen.Screen(console) as face:
         face.start(chosen.name, chosen.seed, sum(len(scenario.cases) for scenario in chosen.scenarios))
         settings = Settings(
             seed=chosen.seed,
@@ -64,7 +70,7 @@ def perform(chosen: Chosen) -> int:
             bound=chosen.bound,
         )
         try:
-            outcomes = _run(chosen, settings, face, folder, started)
+            outcomes = _run(chosen, settings, face, folder, started, stepper)
         except KeyboardInterrupt:
             raise HarnessError(
                 "interrupted: this run has no result", f"what was seen until then is in {folder / 'history.jsonl'}"
@@ -85,7 +91,9 @@ def log_to(file: Path) -> None:
     logging.captureWarnings(True)
 
 
-def _run(chosen: Chosen, settings: Settings, face: Screen, folder: Path, started: str) -> list[ScenarioOutcome]:
+def _run(
+    chosen: Chosen, settings: Settings, face: Screen, folder: Path, started: str, stepper: Stepper | None
+) -> list[ScenarioOutcome]:
     """Run the scenarios; each case's history is on disk when it ends. SIGTERM interrupts like Ctrl-C."""
     from simulator.scenario import history, run, workers
     from simulator.scenario.nursery import Nursery
@@ -97,8 +105,12 @@ def _run(chosen: Chosen, settings: Settings, face: Screen, folder: Path, started
         def ended(outcome: CaseOutcome) -> None:
             writer.append(outcome.history)
             face.ended(outcome)
+            if stepper is not None:
+                stepper.tell()
 
         listener = run.Listener(face.begun, face.seen, ended, face.told, face.running, face.asked)
+        if stepper is not None:
+            listener = replace(listener, begun=stepper.begun, seen=stepper.seen, before=stepper.before)
         if chosen.workers > 1:
             prepare = partial(log_to, folder / "runner.log")
             return workers.run(chosen.scenarios, settings, chosen.workers, listener, prepare)
