@@ -55,6 +55,9 @@ def run(
     workers: Annotated[
         int, typer.Option("-j", metavar="N", min=1, help="Run N cases side by side, each in a process of its own.")
     ] = 1,
+    step: Annotated[
+        bool, typer.Option("--step", metavar="", help="Wait for Enter before each step, and show what was seen.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Print result.json instead of the screen.")
     ] = False,
@@ -78,6 +81,7 @@ def run(
         reports=reports,
         workers=workers,
         bound=_bound(bind or [], scenarios, owned=owned, workers=workers),
+        by_step=_by_step(step, workers),
         as_json=as_json,
     )
     raise typer.Exit(performing.perform(chosen))
@@ -129,3 +133,9 @@ def _bound(texts: list[str], scenarios: tuple[Scenario, ...], *, owned: bool, wo
 
     performing.refuse_workers(workers, bool(texts))
     return bindings(texts, scenarios, owned=owned)
+
+
+def _by_step(step: bool, workers: int) -> bool:
+    if step and workers > 1:
+        raise UsageError("-j runs cases side by side, and --step waits for a person in one at a time", "leave -j out")
+    return step

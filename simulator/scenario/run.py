@@ -23,6 +23,7 @@ from simulator.scenario.checks import check
 from simulator.scenario.findings import Finding, Verdict, worst
 from simulator.scenario.history import History, Recorder
 from simulator.scenario.model import Case, Scenario
+from simulator.scenario.model_steps import PlacedStep
 from simulator.scenario.nursery import Nursery, Process, start_plainly
 from simulator.scenario.plan import Picture, Plan, case_id, pictures, plan
 from simulator.scenario.stage import Stage
@@ -98,7 +99,8 @@ class Listener:
     """Who wants to know how a run goes on: called as cases begin, as events come, and as cases end.
 
     `told`: with each case that has ended, in the order of the scenarios. `running`: side by side, with the ids of the
-    cases that are under way. `asked`: what a person is to do at a real system.
+    cases that are under way. `asked`: what a person is to do at a real system. `before`: with the steps that are done
+    next, as `Case.turns` has them; they are done when it returns.
     """
 
     begun: Callable[[Plan], None] = lambda _: None
@@ -107,6 +109,7 @@ class Listener:
     told: Callable[[CaseOutcome], None] = lambda _: None
     running: Callable[[Sequence[str]], None] = lambda _: None
     asked: Callable[[str], None] = lambda _: None
+    before: Callable[[Sequence[Sequence[PlacedStep]]], None] = lambda _: None
 
 
 def run(scenarios: Sequence[Scenario], settings: Settings, listener: Listener | None = None) -> list[ScenarioOutcome]:
@@ -136,7 +139,7 @@ def run_case(scenario: Scenario, case: Case, settings: Settings, listener: Liste
         listener.begun(planned)
         if not _has_obstacles(settings.bound, case, recorder):
             recorder.observe(planned.event())
-            _play(planned, settings, recorder, listener.asked)
+            _play(planned, settings, recorder, listener)
             shown = pictures(planned, THUMBNAIL)
     except SimulatorError as error:
         recorder.observe(HarnessFailed(observer="runner", problem=str(error)))
@@ -193,7 +196,7 @@ def lost(scenario: Scenario, case: Case, problem: str) -> CaseOutcome:
     return CaseOutcome(history.case, case, history, check(case, history), 0.0)
 
 
-def _play(planned: Plan, settings: Settings, recorder: Recorder, ask: Callable[[str], None]) -> None:
+def _play(planned: Plan, settings: Settings, recorder: Recorder, listener: Listener) -> None:
     """Play one case, from the start of everyone to what lies in the gateway's folder afterwards."""
     waiting = Waiting(planned)
     recorder.watch(waiting.count)
@@ -203,7 +206,7 @@ def _play(planned: Plan, settings: Settings, recorder: Recorder, ask: Callable[[
     stage.start()
     try:
         _note_pixels(planned, recorder)
-        Steps(planned, stage, recorder, waiting, settings.patience, ask).do_all()
+        Steps(planned, stage, recorder, waiting, settings.patience, listener.asked, listener.before).do_all()
         recorder.wait_until(waiting.is_settled, settings.patience)
         if waiting.must_not_happen():
             recorder.watch_quietly(waiting.watch(), waiting.has_happened)

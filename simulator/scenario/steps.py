@@ -22,7 +22,7 @@ from simulator.scenario.waiting import Waiting
 class Steps:
     """The steps of one case. `patience`: seconds without any event after which a wait is given up.
 
-    `ask` gets what a person is to do at a real system.
+    `ask` gets what a person is to do at a real system, `before` the steps that are done when it returns.
     """
 
     def __init__(
@@ -33,8 +33,10 @@ class Steps:
         waiting: Waiting,
         patience: float,
         ask: Callable[[str], None],
+        before: Callable[[Sequence[Sequence[PlacedStep]]], None],
     ) -> None:
         self._ask = ask
+        self._before = before
         self._plan = planned
         self._stage = stage
         self._recorder = recorder
@@ -46,6 +48,7 @@ class Steps:
         """Do every step, and release the associations that were held open meanwhile."""
         try:
             for branches in self._plan.case.turns:
+                self._before(branches)
                 _at_once([partial(self._do_in_turn, branch) for branch in branches])
         finally:
             for close in self._held:

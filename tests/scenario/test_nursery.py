@@ -15,7 +15,7 @@ import pytest
 
 from simulator.errors import HarnessError
 from simulator.scenario.nursery import Nursery, Process, start_plainly
-from tests.processes import DEADLINE, ROOT, environment
+from tests.processes import DEADLINE, ROOT, await_end, environment
 
 STAYS = "import os, signal; print('pid', os.getpid(), flush=True); signal.pause()"
 RUNNER = """
@@ -45,18 +45,6 @@ def pid_in(log: Path) -> int:
         assert time.monotonic() < deadline
         select.select([], [], [], 0.005)  # no event tells of another process's file
     return int(log.read_text().split()[-1])
-
-
-def await_end(pid: int) -> None:
-    """Wait until a process, which need not be a child, is no more."""
-    try:
-        watched = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([watched], [], [], DEADLINE)[0], f"process {pid} still runs"
-    finally:
-        os.close(watched)
 
 
 @pytest.mark.parametrize(
