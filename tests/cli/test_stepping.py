@@ -60,7 +60,7 @@ def test_each_step_waits_for_enter_and_what_was_seen_is_told(tmp_path: Path) -> 
     assert "modality: 2 instances of the study answered 0000" in stored
     assert "  2  wait: {study: study, state: forwarded}\n" in stored
     assert "runner: waited for study study forwarded: seen" in ended
-    assert "Passed: all of 2 checks." in ended
+    assert "Passed: all of 3 checks." in ended  # the state, the wait, and that the gateway ended well
 
 
 def test_q_and_the_end_of_the_input_end_the_run_without_a_result(tmp_path: Path) -> None:
