@@ -28,7 +28,7 @@ class Capacity:
         kept = f"{size_text(self._keep_free)} kept free"
         free = f"disk nearly full: {size_text(self._free())} free, {kept}"
         self._health.worse(STORAGE, f"{free}; instances are refused with A700 until there is room")
-        refused = statuses.OUT_OF_RESOURCES.response(f"disk nearly full: less than the {kept} would be left")
+        refused = statuses.OUT_OF_RESOURCES.response(f"disk nearly full: {kept}")  # 64 characters and no more: PS3.7 C
         return Refused(received.request, refused, received.header, keep=False)
 
     def _free(self) -> int:

@@ -142,6 +142,7 @@ def main() -> None:
     for module in sys.argv[2:]:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+    sys.stdout.flush()  # or each program would print it again, and the runner never read it
     gc.collect()
     gc.freeze()  # what was imported is shared with every program, and a collection would copy it
     if program := Cradle(asking).serve():

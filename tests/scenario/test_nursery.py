@@ -130,6 +130,10 @@ def test_what_cannot_be_imported_beforehand_is_left_to_the_programs(tmp_path: Pa
         assert nursery.start(program("pass"), tmp_path / "log").wait(DEADLINE) == 0
 
 
-def test_a_nursery_that_ends_by_itself_says_why(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["1", ""])
+def test_a_nursery_that_ends_by_itself_says_why(
+    unbuffered: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     with Nursery(preloaded=("this",)) as nursery, pytest.raises(HarnessError, match="Beautiful is better than ugly"):
         nursery.start(program("import os, signal; os.kill(os.getppid(), 9)"), tmp_path / "log").wait(DEADLINE)
