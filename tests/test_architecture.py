@@ -28,8 +28,10 @@ ALLOWED = {
     "synthesis": frozenset(("errors", "rules")),
     "scenario": LEAVES | {"rules", "wire", "synthesis", "actors", ""},  # the version, which a run's folder names
     "report": LEAVES | {"scenario", ""},
+    "certify": LEAVES | {"rules", "wire", "actors", "synthesis", "scenario", "report", ""},
     "conformance": LEAVES | {"rules", "wire", "gateway", ""},
-    "cli": LEAVES | {"rules", "wire", "gateway", "actors", "synthesis", "scenario", "report", "conformance", ""},
+    "cli": LEAVES
+    | {"rules", "wire", "gateway", "actors", "synthesis", "scenario", "report", "certify", "conformance", ""},
     "__main__": frozenset(("cli",)),
     # What pytest loads: scenarios as tests.
     "pytest_plugin": LEAVES | {"scenario", "report"},
