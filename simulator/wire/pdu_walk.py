@@ -21,12 +21,13 @@ _NO_BYTES = memoryview(b"")
 
 _pdu_head = struct.Struct(">BBL").unpack
 _pdv_head = struct.Struct(">LBB").unpack
+_both_heads = struct.Struct(">BBLLBB").unpack_from
 
 
 class Area(Enum):
     """What bytes of a stream are."""
 
-    HEAD = "head"  # of a PDU
+    HEAD = "head"  # of a PDU; with it that of its first PDV, where both came at once
     PDV_HEAD = "PDV head"  # length, presentation context ID, message control header
     COMMAND = "command"  # of a fragment of a command set
     FRAGMENT = "fragment"  # of a data set
@@ -34,7 +35,7 @@ class Area(Enum):
     FOREIGN = "foreign"  # no DICOM; from its first byte on nothing else comes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there are three for each PDU, and frozen ones take twice as long
 class Part:
     """Bytes that follow one another and are the same thing; `data` may be less than `length`, where they were not kept.
 
@@ -79,13 +80,27 @@ class Walk:
         length = len(view) if length is None else length
         at = 0
         while at < length:
-            if self._area is Area.HEAD and not self._head and at < len(view) and view[at] not in NAMES:
-                self._area = Area.FOREIGN
+            if self._area is Area.HEAD and not self._head and at < len(view):
+                if len(view) - at >= HEAD + _PDV_HEAD and self._enter_fragment(view, at):
+                    yield Part(Area.HEAD, view[at : at + HEAD + _PDV_HEAD], HEAD + _PDV_HEAD)
+                    at += HEAD + _PDV_HEAD
+                    continue
+                if view[at] not in NAMES:
+                    self._area = Area.FOREIGN
             step = length - at if self._area is Area.FOREIGN else min(self._left, length - at)
             yield self._step(view[at : at + step], step)
             at += step
             while self._left == 0 and self._area in (Area.COMMAND, Area.FRAGMENT):
                 yield self._step(_NO_BYTES, 0)  # a PDV without content may be the last of its message
+
+    def _enter_fragment(self, view: memoryview, at: int) -> bool:
+        """Enter the only PDV of a P-DATA-TF if it is of a data set, and say whether it is: a study has little else."""
+        kind, _, length, pdv_length, context_id, control = _both_heads(view, at)
+        if kind != P_DATA_TF or pdv_length != length - 4 or pdv_length <= 2 or control & _COMMAND:
+            return False
+        self._pdu_left, self._context_id, self._last = 0, context_id, bool(control & _LAST)
+        self._enter(Area.FRAGMENT, pdv_length - 2)
+        return True
 
     def _step(self, data: memoryview, length: int) -> Part:
         """Go on by bytes that are within one area, and return them."""
