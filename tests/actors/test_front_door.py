@@ -19,13 +19,14 @@ from simulator.actors.modality import Modality
 from simulator.actors.order_placer import OrderPlacer
 from simulator.events import AssociationRejected, Event, OrderAcknowledged, OrderFailed, StoreAnswered
 from simulator.synthesis.studies import Study
-from simulator.wire import pdu_builders, transcript
+from simulator.wire import frames, pdu_builders, transcript
 from simulator.wire.acceptor import Acceptor
 from simulator.wire.association import Address, Context, Outgoing, Response, StoreRequest
 from simulator.wire.command_set import command_set
-from simulator.wire.conversation import Conversation, Ending
+from simulator.wire.conversation import Conversation
 from simulator.wire.pdus import ASSOCIATE_AC, ASSOCIATE_RJ, ASSOCIATE_RQ, P_DATA_TF, RELEASE_RP, RELEASE_RQ
-from simulator.wire.transcript import KEPT, Said, SaidPdu, Transcript
+from simulator.wire.recording import Told
+from simulator.wire.transcript import KEPT, SaidPdu, Transcript
 from tests import processes
 from tests.actors.relayed import ACCEPTED, ANSWER, ASKED, RELEASED, RELEASING, Played, listening, store
 from tests.actors.test_fault_relay import client_hello, open_files
@@ -42,14 +43,14 @@ class Door:
     """A front door that runs, and what it told."""
 
     def __init__(self, protocol: Any = "DICOM", **options: Any) -> None:
-        self.told: queue.Queue[tuple[str, Conversation, Said | Ending | None]] = queue.Queue()
+        self.told: queue.Queue[tuple[str, Conversation, Told]] = queue.Queue()
         self.failed: list[Event] = []
         self.door = FrontDoor(
             "here->there", protocol, self.failed.append, tell=lambda *told: self.told.put(told), **options
         )
         self.port = self.door.start()
 
-    def until(self, what: str) -> list[tuple[str, Conversation, Said | Ending | None]]:
+    def until(self, what: str) -> list[tuple[str, Conversation, Told]]:
         """Return what is told up to and with the first of a kind."""
         found = [self.told.get(timeout=PATIENCE)]
         while found[-1][0] != what:
@@ -253,18 +254,17 @@ def test_who_sends_fin_still_hears_what_the_other_says() -> None:
 
 def test_who_says_fin_and_is_gone_is_a_reset_to_who_goes_on_sending() -> None:
     """The acceptor ends its half, and then is gone: what is sent to it after that must not vanish without a word."""
-    gone = threading.Event()
+    heard = threading.Event()
 
     def leave(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_WR)
+        assert heard.wait(PATIENCE)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
-        gone.set()
 
     with peer(leave) as port, a_door(port) as door, connected(door.port) as connection:
         connection.settimeout(PATIENCE)
         assert connection.recv(1) == b""
-        assert gone.wait(PATIENCE)
+        heard.set()
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             connection.sendall(bytes(100_000_000))
         seen = door.only()
@@ -388,8 +388,9 @@ def test_a_study_and_its_order_pass_before_the_gateway_and_on_to_a_destination(t
         assert sorted(taking.uids()) == sorted(each.sop_instance_uid for each in outgoing)
     assert [event.code for event in seen if isinstance(event, OrderAcknowledged)] == ["AA"]
     assert [event.status for event in seen if isinstance(event, StoreAnswered)] == ["0000"] * 4
-    assert b"ORM^O01" in ordered.said("requestor")
-    assert b"MSA|AA" in ordered.said("acceptor")
+    asked, answered = frames.frames(ordered)
+    assert asked.raw == a_message(order)
+    assert b"MSA|AA" in answered.raw
     for conversation in (came, went):
         read = transcript.read(conversation)
         assert [m.command.kind for m in read.messages] == ["C-STORE-RQ", "C-STORE-RSP"] * 4
