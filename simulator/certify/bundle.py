@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -61,8 +61,8 @@ class Listed(_Shape):
 class Manifest(_Shape):
     """Every file of a bundle but the three that seal it, by name."""
 
-    format: Literal["ha-dicom-gateway-simulator/evidence"] = _FORMAT
-    version: Literal[1] = _VERSION
+    format: str = _FORMAT
+    version: int = _VERSION
     tool_version: str
     public_key_fingerprint: str
     files: list[Listed]
@@ -152,7 +152,8 @@ def write(folder: Path, files: Mapping[str, Content], key: Ed25519PrivateKey) ->
         _refuse_alike(names, folded)
     measured = {name: sealed_zip.measure(files[name]) for name in names}
     sealed = _sealing(measured, key)
-    entries = [(name, content, sealed_zip.measure(content)) for name, content in sealed]
+    entries: list[tuple[str, Content, Measured]] = []
+    entries += [(name, content, sealed_zip.measure(content)) for name, content in sealed]
     entries += [(name, files[name], measured[name]) for name in names]
     target, partial = folder / NAME, folder / f"{NAME}.partial"
     try:
