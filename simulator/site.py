@@ -373,6 +373,14 @@ def load(file: Path) -> Site:
     return site
 
 
+def load_named(file: Path) -> Site:
+    """Return the profile in `file`; one that does not name its site is named after the file. Raises as `load` does."""
+    site = load(file)
+    if site.site == Site().site:
+        return site.model_copy(update={"site": file.stem})  # a report must not take it for the default one
+    return site
+
+
 def _missing_files(site: Site, content: CommentedMap, file: Path) -> Iterator[Problem]:
     """Yield every file that the profile names and that is not there."""
     for key, named in _files(site.gateway.tls).items():
