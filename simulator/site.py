@@ -18,6 +18,7 @@ from ruamel.yaml.comments import CommentedMap
 from simulator import strict_yaml
 from simulator.errors import LoadError, Problem
 from simulator.quantities import Duration, Size
+from simulator.rules import hkid
 from simulator.rules.accession import CHECK_DIGITS, AccessionRules
 from simulator.rules.image_count import ImageCountRule
 from simulator.rules.sop_classes import SopClass, by_name, storage_classes
@@ -312,6 +313,11 @@ class Site(_Strict):
         description="What is done with an unmatched study. `correct` writes its order's keys into the forwarded copies "
         "where the accession number is the order's and two of HKID, name and date of birth agree; it holds the rest.",
     )
+    only_hkid_prefixes: tuple[Annotated[str, Field(pattern="^[A-Z]{1,2}$")], ...] = Field(
+        default=(),
+        description="For tests: the letters of HKIDs of synthetic people (`Q`). Nothing of anybody else is kept: "
+        "instances are answered 0124, messages AE. Empty: everybody is taken.",
+    )
     image_limit: ImageLimit = ImageLimit()
     accession: Accession = Accession()
     hl7: Hl7 = Hl7()
@@ -343,6 +349,10 @@ class Site(_Strict):
         if secured and (self.gateway.tls is None or self.gateway.tls.ca is None):
             raise ValueError(f"{secured[0]} is called over TLS, which needs `gateway.tls` with its `ca`")
         return self
+
+    def takes_patient(self, patient_id: str) -> bool:
+        """Tell whether anything of a patient with this HKID is kept."""
+        return not self.only_hkid_prefixes or hkid.begins_with(patient_id, self.only_hkid_prefixes)
 
     def accession_rules(self) -> AccessionRules:
         """Return the accession number rules of this site."""

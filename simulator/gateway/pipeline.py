@@ -19,12 +19,16 @@ from simulator.site import Site
 from simulator.wire import part10
 from simulator.wire.association import Outgoing, Response, StoreRequest
 
+_NOBODY_KNOWN = "Patient ID is not of a synthetic person; nothing is kept"
+
 
 def receive(request: StoreRequest, site: Site, index: Index, store: Store) -> Received | Refused:
     """Take an instance, or say with which status it is refused."""
     found = header.inspect(request)
     if isinstance(found, Response):
-        return Refused(request, found, header.glance(request))
+        return Refused(request, found, header.glance(request), keep=not site.only_hkid_prefixes)
+    if not site.takes_patient(found.keys.keys.hkid):
+        return Refused(request, statuses.NOT_AUTHORIZED.response(_NOBODY_KNOWN), found, keep=False)
     known = duplicates.known(found, request, index, store)
     if known.verdict == "other":
         comment = "an instance with this UID and other content is held already"
