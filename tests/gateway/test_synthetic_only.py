@@ -20,8 +20,10 @@ def files(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize(
     ("hkid", "taken"),
-    [("Q1234563", True), ("QX1234560", True), ("q123456(3)", True), ("HKID:Q1234563", True), ("Q12", True)]
-    + [("A1234563", False), ("AQ1234563", False), ("QQ1234563", False), ("1234", False), ("", False)],
+    [
+        *((each, True) for each in ("Q1234563", "QX1234560", "q123456(3)", "HKID:Q1234563", "Q12")),
+        *((each, False) for each in ("A1234563", "AQ1234563", "QQ1234563", "1234", "")),
+    ],
 )
 def test_who_is_taken(hkid: str, taken: bool) -> None:
     assert a_site(only_hkid_prefixes=PREFIXES).takes_patient(hkid) is taken
