@@ -31,6 +31,12 @@ def canonical(text: str) -> str:
     return folded
 
 
+def printed(text: str) -> str:
+    """Return an HKID, in any of its spellings, as the card prints it: the check character in parentheses."""
+    number = canonical(text)
+    return f"{number[:-1]}({number[-1:]})"
+
+
 def check_character(body: str) -> str:
     """Return the check character of `body`, the letters and the six digits in canonical form.
 
