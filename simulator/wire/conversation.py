@@ -41,9 +41,9 @@ class Conversation:
     """A connection, as far as it has come.
 
     link: from whom to whom, such as `CT01->gateway`. number: of the connection on that link, from 1. opened: the moment
-    (ISO 8601, UTC). requestor, acceptor: address and port of each. endings: in their order; none while it is open.
-    unreached: why nobody answered where the acceptor was called: `refused`, `silent`, `unresolved`, `unroutable`;
-    empty where somebody did.
+    (ISO 8601, UTC). requestor, acceptor: address and port of each. unreached: why nobody answered where the acceptor
+    was called: `refused`, `silent`, `unresolved`, `unroutable`; empty where somebody did. endings: in their order; none
+    while it is open.
     """
 
     link: str
