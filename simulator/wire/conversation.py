@@ -42,7 +42,8 @@ class Conversation:
 
     link: from whom to whom, such as `CT01->gateway`. number: of the connection on that link, from 1. opened: the moment
     (ISO 8601, UTC). requestor, acceptor: address and port of each. unreached: why nobody answered where the acceptor
-    was called: `refused`, `silent`, `unresolved`, `unroutable`; empty where somebody did. endings: in their order; none while it is open.
+    was called: `refused`, `silent`, `unresolved`, `unroutable`; empty where somebody did. endings: in their order; none
+    while it is open.
     """
 
     link: str
