@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from simulator.certify import marking
+from simulator.certify.cards import Evidence
 from simulator.certify.findings import Finding, Rule
 from simulator.certify.seeing import Seen, Talk
 from simulator.events import AssociationRejected
@@ -19,7 +20,8 @@ from simulator.wire.transcript import SaidPdu
 
 _TITLES = 74  # bytes of A-ASSOCIATE-RQ up to its first item
 _TRANSIENT = 2
-_BUSY = frozenset(((3, 1), (3, 2)))
+_LOCAL_LIMIT = (3, 2)
+_BUSY = frozenset(((3, 1), _LOCAL_LIMIT))
 # Why a facility's SCP rejects (PS3.8 9.3.4) -> what is to be set there.
 _ADVICE: Mapping[tuple[int, int], str] = {
     (1, 1): "its own log says why; most often the gateway is not in its list of remote AEs",
@@ -137,7 +139,9 @@ def _application_context(seen: Seen) -> Iterator[Finding]:
         at = talk.asked.application_context
         marks = ((at.start + 4, at.end),) if at else ()
         capture = seen.capture(talk.conversation)
-        shown = marking.of_pdu(capture, talk.request, "application context item", *marks, start=_TITLES, end=_TITLES + 64)
+        shown = marking.of_pdu(
+            capture, talk.request, "application context item", *marks, start=_TITLES, end=_TITLES + 64
+        )
         name = talk.asked.application_context_name or "none at all"
         yield Finding("application-context", {"name": name, "wanted": APPLICATION_CONTEXT}, (shown,))
 
@@ -178,11 +182,14 @@ def _too_many_contexts(seen: Seen) -> Iterator[Finding]:
 
 
 def _too_many_associations(seen: Seen) -> Iterator[Finding]:
-    """The gateway rejects for now, since too many associations are open."""
+    """The gateway rejects for now, since too many associations are open.
+
+    Temporary congestion (source 3, reason 1) is said while no gateway is up, and is nobody's fault at the facility.
+    """
     for talk in seen.incoming:
-        if talk.rejection is not None and _reason(talk.rejection)[1:] in _BUSY:
+        if talk.rejection is not None and _reason(talk.rejection)[1:] == _LOCAL_LIMIT:
             at_once = _open_at(seen, talk)
-            yield Finding("association.too-many", {"count": str(at_once)}, (_rejection_shown(seen, talk),))
+            yield Finding("association.too-many", {"count": str(at_once)}, (rejection_shown(seen, talk),))
 
 
 def _rejected(seen: Seen) -> Iterator[Finding]:
@@ -197,10 +204,11 @@ def _rejected(seen: Seen) -> Iterator[Finding]:
             "advice": _ADVICE.get((source, reason), "its own log says why"),
         }
         busy = result == _TRANSIENT or (source, reason) in _BUSY
-        yield Finding("peer.busy" if busy else "association.rejected", values, (_rejection_shown(seen, talk),))
+        yield Finding("peer.busy" if busy else "association.rejected", values, (rejection_shown(seen, talk),))
 
 
-def _rejection_shown(seen: Seen, talk: Talk) -> marking.Evidence:
+def rejection_shown(seen: Seen, talk: Talk) -> Evidence:
+    """Return the fields of the A-ASSOCIATE-RJ of a conversation that has one."""
     assert talk.rejection is not None
     return marking.of_pdu(
         seen.capture(talk.conversation), talk.rejection, "A-ASSOCIATE-RJ: result, source, reason", (HEAD + 1, HEAD + 4)

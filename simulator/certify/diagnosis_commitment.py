@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from simulator.certify import marking
 from simulator.certify.cards import Evidence
+from simulator.certify.diagnosis_association import rejection_shown
+from simulator.certify.diagnosis_contexts import both_shown, results_told
 from simulator.certify.diagnosis_messages import status_shown
 from simulator.certify.findings import Finding, Rule
 from simulator.certify.seeing import Exchange, Seen, Talk
@@ -14,10 +16,10 @@ from simulator.errors import NotDicom
 from simulator.events import CommitmentDelivered, CommitmentReceived, CommitmentUndelivered, InstanceStored
 from simulator.rules.sop_classes import STORAGE_COMMITMENT
 from simulator.wire import commitment, statuses
-from simulator.wire.association_fields import RESULTS
 from simulator.wire.command_set import ERROR_COMMENT
 from simulator.wire.incidents import rejection_told
 from simulator.wire.pdus import HEAD
+from simulator.wire.transcript import SaidPdu
 
 _UID = STORAGE_COMMITMENT.uid
 _UNREACHED = {
@@ -83,35 +85,29 @@ def _no_way_back(seen: Seen) -> Iterator[Finding]:
 def _role_missing(seen: Seen) -> Iterator[Finding]:
     """The system accepts the context and not the SCP role of the gateway (PS3.7 D.3.3.4)."""
     for talk in seen.outgoing:
-        if talk.asked is None or talk.answered is None or talk.acceptance is None:
+        if talk.asked is None or talk.request is None or talk.answered is None or talk.acceptance is None:
             continue
         proposed = [role for role in talk.asked.roles if role.sop_class_uid == _UID and role.scp]
         accepted = [role for role in talk.answered.roles if role.sop_class_uid == _UID]
         usable = any(talk.result(offer) == 0 for offer in talk.offers_of.get(_UID, ()))
         if not proposed or not usable or any(role.scp for role in accepted):
             continue
-        capture = seen.capture(talk.conversation)
-        assert talk.request is not None
         mine = proposed[0].at
-        shown = [
-            marking.of_pdu(
-                capture, talk.request, "role selection as proposed (54H)", (mine.end - 2, mine.end),
-                start=mine.start, end=mine.end,
-            )
-        ]  # fmt: skip
+        shown = [_part_shown(seen, talk, talk.request, "role selection as proposed (54H)", mine.start, mine.end)]
         if accepted:
             at = accepted[0].at
-            shown.append(
-                marking.of_pdu(
-                    capture, talk.acceptance, "role selection as answered", (at.end - 1, at.end),
-                    start=at.start, end=at.end,
-                )
-            )  # fmt: skip
+            shown.append(_part_shown(seen, talk, talk.acceptance, "role selection as answered", at.start, at.end))
             did = "it answered the role selection with SCP role 0"
         else:
+            capture = seen.capture(talk.conversation)
             shown.append(marking.of_pdu(capture, talk.acceptance, "A-ASSOCIATE-AC without an item 54H", start=74))
             did = "its A-ASSOCIATE-AC has no role selection (item 54H)"
         yield Finding("commitment.role-selection-missing", {"did": did}, tuple(shown))
+
+
+def _part_shown(seen: Seen, talk: Talk, pdu: SaidPdu, words: str, start: int, end: int) -> Evidence:
+    """Return a role selection; its last byte is the SCP role."""
+    return marking.of_pdu(seen.capture(talk.conversation), pdu, words, (end - 1, end), start=start, end=end)
 
 
 def _report_refused(seen: Seen) -> Iterator[Finding]:
@@ -153,32 +149,20 @@ def _unknown(seen: Seen) -> Iterator[Finding]:
 def _failed(seen: Seen, talk: Talk) -> Iterator[_Attempt]:
     """Yield how a call of the system failed, where it did."""
     called = talk.conversation
-    capture = seen.capture(called)
     if called.unreached:
         yield _Attempt(talk, _UNREACHED.get(called.unreached, called.unreached))
-    elif talk.rejection is not None and _UID in talk.offers_of:
+        return
+    offers = talk.offers_of.get(_UID, ())
+    if not offers:
+        return
+    if talk.rejection is not None:
         words = rejection_told(*talk.rejection.raw[HEAD + 1 : HEAD + 4])
-        shown = marking.of_pdu(capture, talk.rejection, "A-ASSOCIATE-RJ: result, source, reason", (HEAD + 1, HEAD + 4))
-        yield _Attempt(talk, f"it rejected the association: {words}", (shown,))
-    elif talk.answered is not None and (offers := talk.offers_of.get(_UID)):
-        results = {talk.result(offer) for offer in offers}
-        if 0 not in results:
-            told = ", ".join(f"result {each}, {RESULTS.get(each or 2, 'undefined')}" for each in sorted(map(int, results - {None})))  # type: ignore[arg-type]
-            answer = talk.answered.answers[0].at if talk.answered.answers else None
-            assert talk.acceptance is not None
-            shown_ = (
-                (
-                    marking.of_pdu(
-                        capture, talk.acceptance, "its answer to the context", (answer.start + 6, answer.start + 7),
-                        start=answer.start, end=answer.end,
-                    ),
-                )
-                if answer
-                else ()
-            )  # fmt: skip
-            yield _Attempt(talk, f"it does not accept the Storage Commitment Push Model ({told or 'no answer'})", shown_)
-    elif talk.request is not None and _UID in talk.offers_of and talk.answered is None:
+        yield _Attempt(talk, f"it rejected the association: {words}", (rejection_shown(seen, talk),))
+    elif talk.answered is None:
         yield _Attempt(talk, "it took the connection and did not answer A-ASSOCIATE-RQ")
+    elif 0 not in (results := {talk.result(offer) for offer in offers}):
+        words = f"it does not accept the Storage Commitment Push Model ({results_told(results)})"
+        yield _Attempt(talk, words, tuple(both_shown(seen, talk, offers)))
 
 
 def _is_about_commitment(seen: Seen) -> bool:

@@ -76,10 +76,10 @@ def _nothing_came(seen: Seen) -> Iterator[Finding]:
         return
     kind = seen.scene.wanted.kind
     if (kind == "echo" or seen.stores) and not seen.incoming:
-        yield Finding("nothing-came", {"what": "a DICOM association", "port": str(_dicom_port(seen))})
+        yield Finding("nothing-came", {"what": "a DICOM association", "port_called": str(_dicom_port(seen))})
     elif kind == "order" and seen.facility_orders and not seen.orders:
         port = str(seen.scene.declared.gateway.hl7_port)
-        yield Finding("nothing-came", {"what": "an HL7 connection", "port": port})
+        yield Finding("nothing-came", {"what": "an HL7 connection", "port_called": port})
 
 
 def _dicom_port(seen: Seen) -> int:
@@ -96,7 +96,6 @@ def _spoken(first: bytes) -> str:
         if first.startswith(starts):
             return name
     return "something that is no DICOM"
-
 
 
 def speaks_tls(seen: Seen, talk: Talk) -> bool:

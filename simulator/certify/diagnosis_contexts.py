@@ -62,9 +62,9 @@ def _refused(seen: Seen) -> Iterator[Finding]:
             results = {talk.result(offer) for offer in offers}
             if not offers or 0 in results or None in results:
                 continue
-            values = {"class": class_name(uid), "offered": _syntaxes(offers), "told": _results(results)}
+            values = {"class": class_name(uid), "offered": _syntaxes(offers), "told": results_told(results)}
             identifier = "context.syntax-not-offered" if _SYNTAXES in results else "context.class-not-supported"
-            yield Finding(identifier, values, tuple(_both_shown(seen, talk, offers)))
+            yield Finding(identifier, values, tuple(both_shown(seen, talk, offers)))
 
 
 def _syntax_missing(seen: Seen) -> Iterator[Finding]:
@@ -90,10 +90,10 @@ def _refused_there(seen: Seen) -> Iterator[Finding]:
             results = {talk.result(offer) for offer in offers}
             if uid == STORAGE_COMMITMENT.uid or 0 in results or None in results or not _is_needed(seen, uid):
                 continue
-            values = {"class": class_name(uid), "offered": _syntaxes(offers), "told": _results(results)}
+            values = {"class": class_name(uid), "offered": _syntaxes(offers), "told": results_told(results)}
             syntaxes = _SYNTAXES in results
             identifier = "context.syntax-refused-by-system" if syntaxes else "context.class-refused-by-system"
-            yield Finding(identifier, values, tuple(_both_shown(seen, talk, offers)))
+            yield Finding(identifier, values, tuple(both_shown(seen, talk, offers)))
 
 
 def _wrong_syntax(seen: Seen) -> Iterator[Finding]:
@@ -145,7 +145,7 @@ def _offers_shown(seen: Seen, talk: Talk, uids: Iterable[str]) -> Iterator[Evide
             yield _offer_shown(seen, talk, talk.request, offer)
 
 
-def _both_shown(seen: Seen, talk: Talk, offers: Iterable[Offer]) -> Iterator[Evidence]:
+def both_shown(seen: Seen, talk: Talk, offers: Iterable[Offer]) -> Iterator[Evidence]:
     """Yield the first of the contexts as proposed, and as answered."""
     offer = next(iter(offers))
     if talk.request is not None:
@@ -185,9 +185,10 @@ def _syntax_name(uid: str) -> str:
     return name if name == uid else f"{name} ({uid})"
 
 
-def _results(results: Iterable[int | None]) -> str:
+def results_told(results: Iterable[int | None]) -> str:
+    """Return results of presentation contexts in the standard's words (PS3.8 9.3.3.2)."""
     told = sorted(each for each in results if each is not None)
-    return ", ".join(f"result {each}, {RESULTS.get(each, 'undefined')}" for each in told)
+    return ", ".join(f"result {each}, {RESULTS.get(each, 'undefined')}" for each in told) or "no answer"
 
 
 def _count(number: int, what: str) -> str:

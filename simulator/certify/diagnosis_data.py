@@ -1,4 +1,4 @@
-"""What else the images say: accession number, character set, how many they are, whether they agree, and what time it is."""
+"""What else the images say: accession number, character set, how many, whether they agree, what time it is."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def _moment(each: Received, date_tag: int, time_tag: int) -> datetime | None:
 
 
 def local_moment(text: str) -> datetime | None:
-    """Return a moment written YYYYMMDDHHMM, seconds and a zone (`+0800`) if it has them; Hong Kong's where it has none."""
+    """Return a moment written YYYYMMDDHHMM, with seconds and a zone (`+0800`) or not; without, it is Hong Kong's."""
     found = re.match(r"([0-9]{12})([0-9]{2})?(?:\.[0-9]+)?([+-][0-9]{4})?$", text)
     if found is None:
         return None

@@ -48,9 +48,7 @@ def _died(seen: Seen) -> Iterator[Finding]:
         yield Finding("association.died", _death(seen, talk, end, stores, halfway), _shown(seen, talk, end))
 
 
-def _death(
-    seen: Seen, talk: Talk, end: _End, stores: tuple[Exchange, ...], halfway: bool
-) -> dict[str, str]:
+def _death(seen: Seen, talk: Talk, end: _End, stores: tuple[Exchange, ...], halfway: bool) -> dict[str, str]:
     known = {
         each.request.command.text(AFFECTED_SOP_INSTANCE_UID)
         for other in seen.talks
@@ -156,7 +154,11 @@ def _protocol_error(seen: Seen) -> Iterator[Finding]:
     """The gateway aborts as service-provider: what came breaks the protocol (PS3.8 9.3.8)."""
     for talk in seen.incoming:
         abort = talk.abort
-        if abort is None or abort.by != talk.ours or abort.raw[HEAD + 2 : HEAD + 3] != bytes((_FROM_THE_SERVICE_PROVIDER,)):
+        if (
+            abort is None
+            or abort.by != talk.ours
+            or abort.raw[HEAD + 2 : HEAD + 3] != bytes((_FROM_THE_SERVICE_PROVIDER,))
+        ):
             continue
         reason = abort.raw[HEAD + 3]
         if reason == 0:  # a time-out, most of the time; `association.died` has that
@@ -165,7 +167,10 @@ def _protocol_error(seen: Seen) -> Iterator[Finding]:
         capture = seen.capture(talk.conversation)
         shown = [marking.of_pdu(capture, before[-1], "head of what came before", (0, 6), end=12)] if before else []
         shown.append(marking.of_pdu(capture, abort, "A-ABORT: source and reason", (HEAD + 2, HEAD + 4)))
-        values = {"told": abort_told(_FROM_THE_SERVICE_PROVIDER, reason), "why": _why(seen).strip(" ()") or "see the bytes"}
+        values = {
+            "told": abort_told(_FROM_THE_SERVICE_PROVIDER, reason),
+            "why": _why(seen).strip(" ()") or "see the bytes",
+        }
         yield Finding("association.protocol-error", values, tuple(shown))
 
 

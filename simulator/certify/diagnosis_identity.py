@@ -8,7 +8,6 @@ from simulator.certify.findings import Finding, Rule
 from simulator.certify.received import Received, instances, is_foreign, of_synthetic_people, unharmful
 from simulator.certify.seeing import Seen
 from simulator.rules import hkid, identity
-
 from simulator.wire.data_set import PATIENT_BIRTH_DATE, PATIENT_ID, PATIENT_NAME, PATIENT_SEX, tag_text
 
 _KEYS = (
@@ -25,7 +24,9 @@ def _not_synthetic(seen: Seen) -> Iterator[Finding]:
     for each in instances(seen):
         if is_foreign(each.text(PATIENT_ID)):
             shown = each.shown(seen, PATIENT_ID, "tag and length of Patient ID", (-_ITEM_HEAD, 0))
-            head = tuple(type(one)(one.words, one.capture, one.offset, one.data[:_ITEM_HEAD], one.marks) for one in shown)
+            head = tuple(
+                type(one)(one.words, one.capture, one.offset, one.data[:_ITEM_HEAD], one.marks) for one in shown
+            )
             values = {"where": f"Patient ID {tag_text(PATIENT_ID)} of an image", "length": str(_length(each))}
             yield Finding("person.not-synthetic", values, head)
 

@@ -1,4 +1,4 @@
-"""What goes wrong in the TLS handshake: seen in its records as far as they are in the clear, else told by the gateway."""
+"""What goes wrong in the TLS handshake: seen in its records where they are in the clear, else told by the gateway."""
 
 from __future__ import annotations
 

@@ -13,13 +13,15 @@ from simulator.certify.seeing import Seen
 class Finding:
     """One diagnosis, found once. values: what its texts have in braces, beside what the scene itself says.
 
-    level: where it weighs less than the catalogue has it; None for as much.
+    level: where it weighs less than the catalogue has it; None for as much. told: what the gateway says, where nobody
+    else could see it; it stands in place of what was got.
     """
 
     id: str
     values: Mapping[str, str] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
     level: Level | None = None
+    told: str = ""
 
 
 Rule = Callable[[Seen], Iterator[Finding]]

@@ -56,7 +56,7 @@ class Received:
         return data_set.text(self.values, tag)
 
     def shown(self, seen: Seen, tag: int, name: str, *marks: tuple[int, int]) -> tuple[Evidence, ...]:
-        """Return an element as evidence; marks count from the first byte of its value, and are all of it if left out."""
+        """Return an element as evidence; marks count from the first byte of its value; without any it is all marked."""
         if tag not in self.elements:
             return ()
         element = self.elements[tag]

@@ -1,4 +1,4 @@
-"""A scene as the rules look at it: conversations of the system in question, read PDU by PDU and block by block. Pure."""
+"""A scene as the rules look at it: the conversations of the system in question, PDU by PDU, block by block. Pure."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class AssociationFields:
-    """All that one of the two PDUs says. called, calling: the 16 bytes as they came; maximum_length: None where absent."""
+    """All that either PDU says. called, calling: the 16 bytes as they came. maximum_length: None where it is absent."""
 
     called: bytes
     calling: bytes

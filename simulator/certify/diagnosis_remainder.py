@@ -1,4 +1,4 @@
-"""What nobody but the gateway could see: why a study is held, where its bytes went over TLS; why forwarding failed."""
+"""What only the gateway could see: why a study is held that came over TLS, why forwarding failed; and the rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from simulator.certify.findings import Finding, Rule
 from simulator.certify.received import instances
 from simulator.certify.seeing import Seen
-from simulator.events import DispatchChanged, StudyChanged
+from simulator.events import DispatchChanged, InstanceStored, OrderReceived, StudyChanged
 
 # A reason of the gateway -> the diagnosis that would have been made from the bytes.
 _REASONS: Mapping[str, str] = {
@@ -36,9 +36,9 @@ def _held(seen: Seen) -> Iterator[Finding]:
     for event in _last_of_each(seen):
         for reason in event.reasons:
             if reason in _REASONS:
-                yield Finding(_REASONS[reason], {"told": f"the gateway says: {reason}"})
+                yield Finding(_REASONS[reason], told=_told(reason))
             elif reason.startswith("accession.malformed."):
-                yield Finding("accession.not-the-ordered", {"told": f"the gateway says: {reason}"})
+                yield Finding("accession.not-the-ordered", told=_told(reason))
 
 
 def _not_forwarded(seen: Seen) -> Iterator[Finding]:
@@ -50,6 +50,31 @@ def _not_forwarded(seen: Seen) -> Iterator[Finding]:
         values = {"destination": problems[-1].destination, "problem": problems[-1].problem}
         values["attempts"] = str(problems[-1].attempts)
         yield Finding("forward.failed", values)
+
+
+def left(seen: Seen) -> Finding:
+    """Return what is to be said where nothing explains why a test is not met: what was seen of it."""
+    stored = len(seen.events(InstanceStored))
+    states = [
+        f"a study is {event.state}" + (f" ({', '.join(event.reasons)})" if event.reasons else "")
+        for event in _last_of_each(seen)
+    ]
+    orders = len(seen.events(OrderReceived))
+    counted = (
+        (len(seen.incoming), "DICOM connection"),
+        (stored, "image stored"),
+        (orders, "order"),
+        (len(seen.outgoing), "call of the system"),
+    )
+    said = [
+        f"{count} {what}{'s' if count > 1 and not what.endswith('stored') else ''}" for count, what in counted if count
+    ]
+    seconds = f"within {seen.scene.seconds:.0f} s"
+    return Finding("expected-not-seen", {"seen": f"{'; '.join([*said, *states]) or 'Nothing'} {seconds}."})
+
+
+def _told(reason: str) -> str:
+    return f"The gateway says {reason}; the bytes went over TLS, and were not seen"
 
 
 def _last_of_each(seen: Seen) -> tuple[StudyChanged, ...]:
