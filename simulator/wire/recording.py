@@ -58,7 +58,7 @@ class Recording:
         """Tell that it has begun."""
         self._tell("opened", self._begun, None)
 
-    def reached(self, requestor: tuple[str, int], acceptor: tuple[str, int]) -> None:
+    def between(self, requestor: tuple[str, int], acceptor: tuple[str, int]) -> None:
         """Note the addresses between which it really is."""
         with self._lock:
             self._begun = replace(self._begun, requestor=requestor, acceptor=acceptor)

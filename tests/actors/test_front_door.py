@@ -195,6 +195,13 @@ def hear(connection: socket.socket) -> None:
     read_to_end(connection)
 
 
+def hear_at(port: int) -> None:
+    """Make a connection, and hear what comes of it."""
+    with connected(port) as connection:
+        connection.settimeout(PATIENCE)
+        hear(connection)
+
+
 def requestors_pdus() -> list[bytes]:
     """Return what a requestor says that stores once and releases."""
     command = command_set(command_field=1, message_id=1, data_set_type=1, affected_sop_class_uid=CT.uid)
@@ -325,20 +332,20 @@ def a_deaf_port() -> Iterator[int]:
         yield int(listener.getsockname()[1])
 
 
-def unreached(target: tuple[str, int]) -> Conversation:
+def unreached(target: tuple[str, int], *, is_tried: bool = True) -> Conversation:
     """Return the conversation of an outgoing door that reaches nobody, after its caller was reset."""
     door = Door(target=target, outgoing=True, connect_seconds=0.3)
     try:
-        with connected(door.port) as connection:
-            connection.settimeout(PATIENCE)
-            with pytest.raises(ConnectionResetError):
-                connection.recv(1)
+        with pytest.raises(ConnectionResetError):
+            hear_at(door.port)
         told = door.until("over")
         (conversation,) = door.door.conversations()
     finally:
         door.door.stop()
     assert [what for what, *_ in told] == ["opened", "unreached", "over"]
     assert conversation.acceptor == target
+    assert (conversation.requestor != told[0][1].requestor) == is_tried
+    assert conversation.requestor[1] != 0
     assert (conversation.segments, conversation.endings) == ((), ())
     return conversation
 
@@ -354,11 +361,11 @@ def test_a_port_that_answers_nothing_is_silent() -> None:
 
 
 def test_a_name_without_an_address_is_unresolved() -> None:
-    assert unreached((NOBODY, 104)).unreached == "unresolved"
+    assert unreached((NOBODY, 104), is_tried=False).unreached == "unresolved"
 
 
 def test_an_address_to_which_no_way_leads_is_unroutable() -> None:
-    assert unreached(("255.255.255.255", 104)).unreached == "unroutable"
+    assert unreached(("255.255.255.255", 104), is_tried=False).unreached == "unroutable"
 
 
 # --- before the real gateway --------------------------------------------------------------------------------

@@ -1,0 +1,85 @@
+"""What only the gateway could see: why a study is held that came over TLS, why forwarding failed; and the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from simulator.certify.findings import Finding, Rule
+from simulator.certify.received import instances
+from simulator.certify.seeing import Seen
+from simulator.events import DispatchChanged, InstanceStored, OrderReceived, StudyChanged
+
+# A reason of the gateway -> the diagnosis that would have been made from the bytes.
+_REASONS: Mapping[str, str] = {
+    "accession.missing": "accession.missing",
+    "accession.malformed.length": "accession.length",
+    "hkid.missing": "key.missing",
+    "hkid.invalid": "hkid.check-digit",
+    "hkid.mismatch": "hkid.mismatch",
+    "name.missing": "key.missing",
+    "name.invalid": "name.mismatch",
+    "name.mismatch": "name.mismatch",
+    "birth-date.missing": "key.missing",
+    "birth-date.invalid": "birth-date.mismatch",
+    "birth-date.mismatch": "birth-date.mismatch",
+    "sex.missing": "key.missing",
+    "sex.invalid": "sex.mismatch",
+    "sex.mismatch": "sex.mismatch",
+    "study.inconsistent": "study.inconsistent",
+}
+
+
+def _held(seen: Seen) -> Iterator[Finding]:
+    """Why the gateway holds a study that nobody here could read."""
+    if instances(seen) or seen.scene.met:
+        return
+    for event in _last_of_each(seen):
+        for reason in event.reasons:
+            if reason in _REASONS:
+                yield Finding(_REASONS[reason], told=_told(reason))
+            elif reason.startswith("accession.malformed."):
+                yield Finding("accession.not-the-ordered", told=_told(reason))
+
+
+def _not_forwarded(seen: Seen) -> Iterator[Finding]:
+    """The gateway could not bring a study to its destination."""
+    if seen.scene.wanted.kind != "receive" or seen.scene.met:
+        return
+    problems = [event for event in seen.events(DispatchChanged) if event.problem]
+    if problems:
+        values = {"destination": problems[-1].destination, "problem": problems[-1].problem}
+        values["attempts"] = str(problems[-1].attempts)
+        yield Finding("forward.failed", values)
+
+
+def left(seen: Seen) -> Finding:
+    """Return what is to be said where nothing explains why a test is not met: what was seen of it."""
+    stored = len(seen.events(InstanceStored))
+    states = [
+        f"a study is {event.state}" + (f" ({', '.join(event.reasons)})" if event.reasons else "")
+        for event in _last_of_each(seen)
+    ]
+    orders = len(seen.events(OrderReceived))
+    counted = (
+        (len(seen.incoming), "DICOM connection"),
+        (stored, "image stored"),
+        (orders, "order"),
+        (len(seen.outgoing), "call of the system"),
+    )
+    said = [
+        f"{count} {what}{'s' if count > 1 and not what.endswith('stored') else ''}" for count, what in counted if count
+    ]
+    seconds = f"within {seen.scene.seconds:.0f} s"
+    return Finding("expected-not-seen", {"seen": f"{'; '.join([*said, *states]) or 'Nothing'} {seconds}."})
+
+
+def _told(reason: str) -> str:
+    return f"The gateway says {reason}; the bytes went over TLS, and were not seen"
+
+
+def _last_of_each(seen: Seen) -> tuple[StudyChanged, ...]:
+    last = {event.study_instance_uid: event for event in seen.events(StudyChanged)}
+    return tuple(last.values())
+
+
+RULES: tuple[Rule, ...] = (_held, _not_forwarded)
