@@ -167,7 +167,7 @@ class Attempt:
             why=why,
             attempts=number,
             seconds=round(seconds, 3),
-            checks=tuple(CheckOutcome(**_fields(each)) for each in findings),
+            checks=tuple(map(_check, findings)),
             cards=cards,
             attestation=attestation,
             steps=kept.steps,
@@ -176,6 +176,11 @@ class Attempt:
         )
 
 
-def _fields(found: Finding) -> dict[str, object]:
-    names = ("check", "verdict", "expected", "observed", "because")
-    return {name: getattr(found, name) for name in names}
+def _check(found: Finding) -> CheckOutcome:
+    return CheckOutcome(
+        check=found.check,
+        verdict=found.verdict,
+        expected=found.expected,
+        observed=found.observed,
+        because=found.because,
+    )

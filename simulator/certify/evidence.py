@@ -12,8 +12,11 @@ from simulator.certify.outcome import Step
 from simulator.events import InstanceRefused, MessageRefused
 from simulator.report import story
 from simulator.scenario.history import History, Writer
-from simulator.wire import pcap, thumbnails
+from simulator.wire import masking, pcap, thumbnails
 from simulator.wire.conversation import Conversation
+
+MASKED = "masked"
+"""The folder, within that of an attempt, of the same captures without anything that names a patient."""
 
 THUMBNAIL = 160
 """Pixels of the longer side."""
@@ -42,15 +45,14 @@ def keep(folder: Path, conversations: Sequence[Conversation], history: History, 
     masked = _somebody_came(history)
     captures: dict[tuple[str, int], str] = {}
     files = []
+    (folder / MASKED).mkdir(exist_ok=True)
     for conversation in conversations:
-        shown = pcap.masked(conversation) if masked else conversation
-        name = f"{_plain(conversation.link)}-{conversation.number}"
-        pcap.write(folder / f"{name}.pcap", shown)
-        captures[conversation.link, conversation.number] = f"{within}/{name}.pcap"
-        files.append(f"{within}/{name}.pcap")
-        if conversation.protocol == "HL7":
-            (folder / f"{name}.hl7").write_bytes(shown.said("requestor") + shown.said("acceptor"))
-            files.append(f"{within}/{name}.hl7")
+        hidden = masking.masked(conversation)
+        for place, shown in ((folder / MASKED, hidden), (folder, hidden if masked else conversation)):
+            for file in _written(place, shown):
+                if place == folder:
+                    files.append(f"{within}/{file.name}")
+        captures[conversation.link, conversation.number] = f"{within}/{_name(conversation)}.pcap"
     with Writer(folder / "history.jsonl", {"name": history.case}) as writer:
         writer.append(history)
     files.append(f"{within}/history.jsonl")
@@ -61,6 +63,17 @@ def keep(folder: Path, conversations: Sequence[Conversation], history: History, 
     pictures = tuple(f"{within}/{name}" for name in _pictures(folder, data))
     shutil.rmtree(folder / "gateway", ignore_errors=True)
     return Kept(captures, tuple(files), pictures, tuple(_steps(history)))
+
+
+def _written(folder: Path, conversation: Conversation) -> Iterator[Path]:
+    """Write a capture of a conversation; of HL7 the messages too."""
+    capture = folder / f"{_name(conversation)}.pcap"
+    capture.write_bytes(pcap.encoded(conversation))
+    yield capture
+    if conversation.protocol == "HL7":
+        messages = capture.with_suffix(".hl7")
+        messages.write_bytes(conversation.said("requestor") + conversation.said("acceptor"))
+        yield messages
 
 
 def _somebody_came(history: History) -> bool:
@@ -83,5 +96,6 @@ def _steps(history: History) -> Iterator[Step]:
         yield Step(at=(first + timedelta(seconds=seconds)).isoformat(), observer=observer, text=text)
 
 
-def _plain(link: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in link.replace("->", "-to-"))
+def _name(conversation: Conversation) -> str:
+    plain = "".join(letter if letter.isalnum() else "-" for letter in conversation.link.replace("->", "-to-"))
+    return f"{plain}-{conversation.number}"

@@ -92,7 +92,8 @@ class Preflight:
 
     def _tried(self, probe: _Probe, system: System) -> TestOutcome:
         before, began = self._rig.counts(), time.monotonic()
-        problem, checks = "", ()
+        problem = ""
+        checks: tuple[CheckOutcome, ...] = ()
         try:
             checks = probe.act()
         except PeerError as error:
