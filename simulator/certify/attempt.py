@@ -21,8 +21,7 @@ from simulator.certify.scene import Scene
 from simulator.events import StudyChanged, now
 from simulator.scenario.findings import Finding, worst
 
-_LOOK_SECONDS = 0.25
-_AFTER_WORDS = 0.5  # seconds for the end of the last association to be seen, once all that is expected was
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -87,7 +86,7 @@ class Attempt:
                 watch.seen, watch.changed = heard, time.monotonic()
             quiet = time.monotonic() - watch.changed
             verdict = worst([each.verdict for each in findings])
-            if verdict == "error" or (verdict == "pass" and quiet >= _AFTER_WORDS):
+            if verdict == "error" or (verdict == "pass" and quiet >= self._rig.pace.after):
                 return False
             cards: tuple[Card, ...] = ()
             if verdict != "pass" and quiet >= self._rig.pace.settle and heard:

@@ -28,8 +28,9 @@ from simulator.events import now
 from simulator.report import words
 from simulator.wire import command_set, pdus
 from simulator.wire.conversation import Conversation, Ending, Side
-from simulator.wire.recording import What
-from simulator.wire.transcript import Said, SaidMessage, SaidPdu
+from simulator.wire.frames import SaidFrame
+from simulator.wire.recording import Told, What
+from simulator.wire.transcript import SaidMessage, SaidPdu
 
 try:
     import termios
@@ -61,7 +62,7 @@ class Ladder:
         self._times = 1
         self._changing = threading.Lock()
 
-    def tell(self, what: What, conversation: Conversation, said: Said | Ending | None) -> None:
+    def tell(self, what: What, conversation: Conversation, said: Told) -> None:
         """Take in what was said. The same thing again counts on the same rung."""
         found = _rung(what, said)
         if found is None:
@@ -262,7 +263,7 @@ def _patient(entry: SheetEntry) -> RenderableType:
     return table
 
 
-def _rung(what: What, said: Said | Ending | None) -> tuple[Side, str] | None:
+def _rung(what: What, said: Told) -> tuple[Side, str] | None:
     """Return who said what, in a few words; None for what is not worth a rung."""
     match said:
         case SaidMessage():
@@ -270,6 +271,8 @@ def _rung(what: What, said: Said | Ending | None) -> tuple[Side, str] | None:
             return said.by, f"{kind} {status:04X}" if status is not None else kind
         case SaidPdu() if said.kind != pdus.P_DATA_TF:
             return said.by, pdus.name(said.kind) if said.kind else f"{said.length} bytes that are no PDU"
+        case SaidFrame():
+            return said.by, _of_hl7(said)
         case Ending():
             return said.by, {"fin": "closes (FIN)", "rst": "breaks off (RST)"}[said.how]
     if what == "opened":
@@ -277,6 +280,15 @@ def _rung(what: What, said: Said | Ending | None) -> tuple[Side, str] | None:
     if what == "unreached":
         return "acceptor", "is not reached"
     return None
+
+
+def _of_hl7(said: SaidFrame) -> str:
+    """Return what an HL7 block is: its type, or what an acknowledgement answers; never what it says of a patient."""
+    segments = said.raw.replace(b"\n", b"\r").split(b"\r")
+    header = segments[0].split(b"|")
+    kind = header[8].decode("latin-1") if len(header) > 8 else f"{said.length} bytes that are no message"
+    codes = [line.split(b"|")[1].decode("latin-1") for line in segments if line.startswith(b"MSA|")]
+    return " ".join(["HL7", kind, *codes[:1]])
 
 
 def _line(conversation: Conversation, side: Side, text: str, times: int) -> Text:

@@ -41,7 +41,7 @@ def rehearse(named: str, reports: Path, seed: int | None) -> int:
         terminal.out.print(f"seed {begun.seed}", highlight=False)
         terminal.out.print(f"Rehearsal: {how.title}", style="bold", markup=False, highlight=False)
         facility = stack.enter_context(Facility(begun.declared, how))
-        rig = stack.enter_context(Rig(begun.declared, Pace(quiet_period=0.3, settle=1.0, retry_after=0.3)))
+        rig = stack.enter_context(Rig(begun.declared, Pace(quiet_period=0.3, settle=0.8, after=0.2, retry_after=0.2)))
         conduct = Conduct(begun, rig, facility)
         tried = conduct.preflight()
         if print_preflight(tried):
