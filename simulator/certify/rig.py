@@ -30,9 +30,8 @@ from simulator.synthesis import studies
 from simulator.synthesis.orders import Order
 from simulator.synthesis.people import SYNTHETIC_PREFIXES
 from simulator.wire.association import Address, Outgoing
-from simulator.wire.conversation import Conversation, Ending
-from simulator.wire.recording import Tell, What
-from simulator.wire.transcript import Said
+from simulator.wire.conversation import Conversation
+from simulator.wire.recording import Tell, Told, What
 
 TO_GATEWAY, ORDERS_TO_GATEWAY, TLS_TO_GATEWAY = "facility->gateway", "orders->gateway", "facility-tls->gateway"
 OUR_MODALITY = "HASIMULATOR"
@@ -68,7 +67,7 @@ class Rig:
         self._nursery = Nursery()
         self._observe: Callable[[Event], None] = lambda _: None
 
-        def heard(what: What, conversation: Conversation, said: Said | Ending | None) -> None:
+        def heard(what: What, conversation: Conversation, said: Told) -> None:
             self.pulse.beat()
             tell(what, conversation, said)
 
@@ -130,7 +129,7 @@ class Rig:
     def counts(self) -> Counts:
         """Return how many connections each door has seen: a moment, for `conversations`."""
         doors = (*self._inward.values(), *self._outward.values())
-        return {door.link: max((each.number for each in door.conversations()), default=0) for door in doors}
+        return {door.link: door.connections for door in doors}
 
     @contextlib.contextmanager
     def gateway(self, test: Test, folder: Path) -> Iterator[Play]:
