@@ -1,7 +1,7 @@
 """A session as JUnit XML, for CI: a test suite for the preflight and one for the tests, a test case for each.
 
-What was not proven is never a skip: `inconclusive`, `not-tested`, `error`, and what a person skipped are JUnit errors, and
-so is a session without any test. Only what was waived or does not apply, with a reason, is skipped.
+What was not proven is never a skip: `inconclusive`, `not-tested`, `error`, and what a person skipped are JUnit
+errors, and so is a session without any test. Only what was waived or does not apply, with a reason, is skipped.
 """
 
 from __future__ import annotations

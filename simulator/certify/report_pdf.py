@@ -24,8 +24,8 @@ _MARGIN = 16 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
 _SOFT, _LINE, _FAINT = "#57606a", HexColor(0xD8DEE4), HexColor(0xF6F8FA)
 _MARKED, _MARKED_INK = "#ffdf99", "#3d2a00"
-_LONGEST = 20_000
-"""Letters of one text that are printed; longer ones are in the JSON as a whole."""
+_LONGEST, _MOST_LINES, _LONGEST_TITLE = 3000, 60, 300
+"""Letters and lines of one text that are printed; the JSON and the page have it as a whole."""
 _TONES = {
     "error": "#6a2069",
     "fail": "#9c2c00",
@@ -114,8 +114,8 @@ class _Footing:
         canvas.saveState()
         canvas.setFont(SANS, 7.5)
         canvas.setFillColor(HexColor(_SOFT))
-        canvas.drawString(_MARGIN, 10 * mm, self._text)
-        canvas.drawRightString(A4[0] - _MARGIN, 10 * mm, f"page {document.page}{self._of}")
+        canvas.drawString(_MARGIN + 6, 10 * mm, self._text)
+        canvas.drawRightString(A4[0] - _MARGIN - 6, 10 * mm, f"page {document.page}{self._of}")
         canvas.restoreState()
 
 
@@ -151,7 +151,7 @@ def _story(outcome: SessionOutcome, masked: bool, pictures: Mapping[str, bytes],
 
 def _head(outcome: SessionOutcome, masked: bool, key_fingerprint: str) -> Iterator[Any]:
     yield Paragraph(report_words.PRODUCT, _SMALL)
-    yield _paragraph(f"Certification session: {outcome.facility}", _TITLE)
+    yield Paragraph(_in_a_line(f"Certification session: {outcome.facility}"), _TITLE)
     if told := report_words.rehearsal(outcome):
         yield _paragraph(told, ParagraphStyle("rehearsal", parent=_TEXT, fontName=BOLD, spaceAfter=6))
     tone = _TONES["pass" if outcome.certifiable else "fail"]
@@ -200,7 +200,7 @@ def _stands_on(outcome: SessionOutcome) -> Iterator[Any]:
 
 def _test(test: TestOutcome, pictures: Mapping[str, bytes]) -> Iterator[Any]:
     verdict = f'<font color="{_TONES[test.verdict]}">{report_words.VERDICT_WORDS[test.verdict].upper()}</font>'
-    yield Paragraph(f"{verdict}&nbsp;&nbsp;{_shown(test.title)}", _TEST)
+    yield Paragraph(f"{verdict}&nbsp;&nbsp;{_in_a_line(test.title)}", _TEST)
     verifies = f" · verifies {', '.join(test.verifies)}" if test.verifies else ""
     yield _paragraph(f"{test.id} · {report_words.facts(test)}{verifies}", _SMALL)
     if test.why:
@@ -232,7 +232,9 @@ def _test(test: TestOutcome, pictures: Mapping[str, bytes]) -> Iterator[Any]:
 
 def _card(card: Card) -> Iterator[Any]:
     level = f'<font color="{_TONES[card.level]}">{report_words.LEVEL_WORDS[card.level]}</font>'
-    yield Paragraph(f"{level}&nbsp;&nbsp;{_shown(card.title)}&nbsp;&nbsp;<font size=8>{_shown(card.id)}</font>", _CARD)
+    yield Paragraph(
+        f"{level}&nbsp;&nbsp;{_in_a_line(card.title)}&nbsp;&nbsp;<font size=8>{_in_a_line(card.id)}</font>", _CARD
+    )
     rungs = [
         f'<font color="{_TONES[card.level]}"><b>[{rung}]</b></font>' if state == "broken" else rung
         for rung, state in report_words.ladder(card)
@@ -257,7 +259,7 @@ def _card(card: Card) -> Iterator[Any]:
 def _evidence(evidence: Evidence) -> Iterator[Any]:
     marks = hexdump.marks(evidence)
     parts = (evidence.words, evidence.capture, f"marked: {marks}" if marks else "")
-    yield _paragraph(" · ".join(filter(None, parts)), _PART)
+    yield Paragraph(_in_a_line(" · ".join(filter(None, parts))), _PART)
     lines = []
     for line in hexdump.lines(evidence):
         if line.skipped:
@@ -322,5 +324,10 @@ def _paragraph(text: str, style: ParagraphStyle) -> Any:
 
 
 def _shown(text: str) -> str:
-    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text) - _LONGEST} more letters)"
-    return markup(cut)
+    cut = "\n".join(text[:_LONGEST].split("\n")[:_MOST_LINES])
+    return markup(cut if cut == text else f"{cut} … ({len(text) - len(cut)} more letters)")
+
+
+def _in_a_line(text: str) -> str:
+    cut = " ".join(text[:_LONGEST_TITLE].split())
+    return markup(cut if len(text) <= _LONGEST_TITLE else f"{cut} …")
