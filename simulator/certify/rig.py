@@ -131,7 +131,7 @@ class Rig:
     def counts(self) -> Counts:
         """Return how many connections each door has seen: a moment, for `conversations`."""
         doors = (*self._inward.values(), *self._outward.values())
-        return {door.link: max((each.number for each in door.conversations()), default=0) for door in doors}
+        return {door.link: door.connections for door in doors}
 
     @contextlib.contextmanager
     def gateway(self, test: Test, folder: Path) -> Iterator[Play]:
