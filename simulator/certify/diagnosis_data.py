@@ -47,7 +47,7 @@ def _accession(seen: Seen) -> Iterator[Finding]:
     sheet = seen.scene.wanted.accession_number
     for each in unharmful(seen):
         said = accession.canonical(each.text(ACCESSION_NUMBER))
-        if not sheet or said == sheet:
+        if not sheet or said == sheet or not (said or each.lacks(ACCESSION_NUMBER)):
             continue
         values = {"said": said, "sheet": sheet, "length": str(len(said)), "sheet_length": str(len(sheet))}
         values["lost"] = _lost(said, sheet)

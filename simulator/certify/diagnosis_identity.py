@@ -34,14 +34,27 @@ def _not_synthetic(seen: Seen) -> Iterator[Finding]:
 def _key_missing(seen: Seen) -> Iterator[Finding]:
     """A major key that is empty or absent: valid DICOM (Type 2), and yet nothing to verify by."""
     for each in unharmful(seen):
-        for tag, name, key in _KEYS:
-            said = each.text(tag).partition("=")[0] if tag == PATIENT_NAME else each.text(tag)
-            if not said.strip(" ^"):
-                how = "empty" if tag in each.elements else "absent"
-                if tag == PATIENT_NAME and each.text(tag):
-                    how = "without its alphabetic group"
-                values = {"key": key, "attribute": f"{name} {tag_text(tag)}", "how": how}
-                yield Finding("key.missing", values, each.shown(seen, tag, name, (-_ITEM_HEAD, 0)))
+        missing = [(tag, name, key) for tag, name, key in _KEYS if _is_missing(each, tag)]
+        if missing:
+            values = {
+                "keys": ", ".join(key for _, _, key in missing),
+                "how": "; ".join(f"{name} {tag_text(tag)} is {_how(each, tag)}" for tag, name, _ in missing),
+            }
+            shown = [one for tag, name, _ in missing for one in each.shown(seen, tag, name, (-_ITEM_HEAD, 0))]
+            yield Finding("key.missing", values, tuple(shown))
+
+
+def _is_missing(each: Received, tag: int) -> bool:
+    if tag != PATIENT_NAME:
+        return each.lacks(tag)
+    in_english = each.text(tag).partition("=")[0].strip(" ^")
+    return each.is_absent(tag) or (tag in each.elements and not in_english)
+
+
+def _how(each: Received, tag: int) -> str:
+    if tag not in each.elements:
+        return "absent"
+    return "without its alphabetic group" if each.text(tag) else "empty"
 
 
 def _hkid_spelled(seen: Seen) -> Iterator[Finding]:

@@ -39,12 +39,16 @@ _SHORT_HEAD = 8  # tag, VR and length of what is read here, or tag and length wh
 
 @dataclass(frozen=True)
 class Received:
-    """An instance as it came: raw values by tag, and the elements with their heads."""
+    """An instance as it came: raw values by tag, and the elements with their heads.
+
+    reached: the last tag that was seen of it; what comes behind that may have been there, and did not come.
+    """
 
     talk: Talk
     message: SaidMessage
     values: Mapping[int, bytes]
     elements: Mapping[int, bytes]
+    reached: int
 
     @property
     def sop_instance_uid(self) -> str:
@@ -54,6 +58,14 @@ class Received:
     def text(self, tag: int) -> str:
         """Return a value as text, without padding; what its character set does not have is U+FFFD."""
         return data_set.text(self.values, tag)
+
+    def is_absent(self, tag: int) -> bool:
+        """Tell whether it has no such element: elements come in the order of their tags (PS3.5 7.1)."""
+        return tag not in self.elements and self.reached > tag
+
+    def lacks(self, tag: int) -> bool:
+        """Tell whether it has no such element, or an empty one."""
+        return self.is_absent(tag) or (tag in self.elements and not self.text(tag))
 
     def shown(self, seen: Seen, tag: int, name: str, *marks: tuple[int, int]) -> tuple[Evidence, ...]:
         """Return an element as evidence; marks count from the first byte of its value; without any it is all marked."""
@@ -105,13 +117,15 @@ def _received(talk: Talk, message: SaidMessage) -> Received:
     data = _plain(message.data_set, syntax)
     values: dict[int, bytes] = {}
     elements: dict[int, bytes] = {}
+    reached = 0
     for element in _elements(data, syntax):
+        reached = max(reached, element.tag)
         if element.tag > _LAST:
             break
         if element.tag in _TAGS:
             values[element.tag] = bytes(data[element.start : element.end])
             elements[element.tag] = bytes(data[element.start - _SHORT_HEAD : element.end])
-    return Received(talk, message, values, elements)
+    return Received(talk, message, values, elements, reached)
 
 
 def _elements(data: bytes, syntax: str) -> Iterator[data_set.Element]:
