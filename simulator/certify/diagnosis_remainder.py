@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from simulator.certify.findings import Finding, Rule
-from simulator.certify.received import instances
 from simulator.certify.seeing import Seen
 from simulator.events import DispatchChanged, InstanceStored, OrderReceived, StudyChanged
 
@@ -32,7 +31,7 @@ _REASONS: Mapping[str, str] = {
 
 def _held(seen: Seen) -> Iterator[Finding]:
     """Why the gateway holds a study that nobody here could read."""
-    if instances(seen) or seen.scene.met:
+    if seen.instances or seen.scene.met:
         return
     reasons: dict[str, list[str]] = defaultdict(list)
     for event in _last_of_each(seen):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from simulator.certify import marking
 from simulator.certify.cards import Evidence
-from simulator.certify.seeing import Seen, Talk
 from simulator.errors import NotDicom
 from simulator.synthesis import people
 from simulator.wire import data_set
 from simulator.wire.command_set import AFFECTED_SOP_INSTANCE_UID
 from simulator.wire.data_set import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.transcript import SaidMessage
+
+if TYPE_CHECKING:
+    from simulator.certify.seeing import Seen, Talk
 
 INSTANCE_CREATION_DATE, INSTANCE_CREATION_TIME = 0x00080012, 0x00080013
 STUDY_DATE, STUDY_TIME = 0x00080020, 0x00080030
@@ -80,39 +83,8 @@ class Received:
         return (marking.of_bytes(seen.capture(conversation), offset, element, words, *moved),)
 
 
-def instances(seen: Seen) -> tuple[Received, ...]:
-    """Return every instance of which enough came to be read, in the order in which they came."""
-    return tuple(
-        _received(talk, exchange.request)
-        for talk in seen.incoming
-        for exchange in talk.exchanged("C-STORE-RQ")
-        if exchange.request.data_set and exchange.request.transfer_syntax_uid
-    )
-
-
-def unharmful(seen: Seen) -> tuple[Received, ...]:
-    """Return those whose patient is of the synthetic range, or has no Patient ID: what is no name may be repeated."""
-    return tuple(each for each in instances(seen) if not is_foreign(each.text(data_set.PATIENT_ID)))
-
-
-def of_synthetic_people(seen: Seen) -> tuple[Received, ...]:
-    """Return those whose patient is of the synthetic range: of nobody else a name or a date is to be repeated."""
-    return tuple(each for each in unharmful(seen) if each.text(data_set.PATIENT_ID))
-
-
-def is_foreign(patient_id: str) -> bool:
-    """Tell whether a Patient ID may be that of a real person: it does not begin as a synthetic HKID does."""
-    return bool(patient_id) and not people.is_synthetic(patient_id) and not _looks_synthetic(patient_id)
-
-
-def _looks_synthetic(patient_id: str) -> bool:
-    """Tell whether it is a synthetic HKID but for a slip in its digits or its check character."""
-    folded = "".join(character for character in patient_id.upper() if character.isalnum()).removeprefix("HKID")
-    letters = folded.rstrip("0123456789A") if folded[:1] == "Q" else ""
-    return letters in people.SYNTHETIC_PREFIXES and len(folded) - len(letters) in (5, 6, 7, 8)
-
-
-def _received(talk: Talk, message: SaidMessage) -> Received:
+def received(talk: Talk, message: SaidMessage) -> Received:
+    """Return what a C-STORE-RQ brought, as far as it came and can be read."""
     syntax = message.transfer_syntax_uid
     data = _plain(message.data_set, syntax)
     values: dict[int, bytes] = {}
@@ -126,6 +98,18 @@ def _received(talk: Talk, message: SaidMessage) -> Received:
             values[element.tag] = bytes(data[element.start : element.end])
             elements[element.tag] = bytes(data[element.start - _SHORT_HEAD : element.end])
     return Received(talk, message, values, elements, reached)
+
+
+def is_foreign(patient_id: str) -> bool:
+    """Tell whether a Patient ID may be that of a real person: it does not begin as a synthetic HKID does."""
+    return bool(patient_id) and not people.is_synthetic(patient_id) and not _looks_synthetic(patient_id)
+
+
+def _looks_synthetic(patient_id: str) -> bool:
+    """Tell whether it is a synthetic HKID but for a slip in its digits or its check character."""
+    folded = "".join(character for character in patient_id.upper() if character.isalnum()).removeprefix("HKID")
+    letters = folded.rstrip("0123456789A") if folded[:1] == "Q" else ""
+    return letters in people.SYNTHETIC_PREFIXES and len(folded) - len(letters) in (5, 6, 7, 8)
 
 
 def _elements(data: bytes, syntax: str) -> Iterator[data_set.Element]:

@@ -17,7 +17,7 @@ def command(
     identifier: Annotated[
         str | None,
         typer.Argument(
-            metavar="ID", help="A diagnosis, reason, status, verdict, requirement, scenario, case or problem."
+            metavar="ID", help="A diagnosis, reason, status, verdict, requirement, scenario, case, problem."
         ),
     ] = None,
     listing: Annotated[bool, typer.Option("--list", metavar="", help="List every id, a line each.")] = False,

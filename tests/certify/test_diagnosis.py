@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.certify import catalogue
+from simulator.certify import catalogue, diagnosis
 from simulator.certify.diagnosis import diagnose
 from simulator.certify.scene import Scene
 from simulator.cli.app import app
@@ -64,6 +64,10 @@ def test_every_diagnosis_names_requirements_of_the_register() -> None:
     assert named <= set(requirements.register())
     without = {identifier for identifier, each in catalogue.read().items() if not each.requirements}
     assert without == {"clock.off"}
+
+
+def test_every_card_has_the_names_that_the_catalogue_promises() -> None:
+    assert set(diagnosis._common(scene("study"))) == catalogue.COMMON
 
 
 def test_no_two_cards_take_each_other_away() -> None:
@@ -180,7 +184,8 @@ def test_what_is_said_of_every_case_names_nobody() -> None:
     for each in catalogue.read().values():
         assert "{" not in each.title + each.means
     told = next(each for each in catalogue.explanations() if each.id == "tcp.refused")
-    assert "<system> listens at <host>:<port>." in told.means
+    assert told.means.startswith("Connection refused. The machine is there and says no")
+    assert "<system> > system configuration" in told.mend
     assert told.kind == "diagnosis"
     assert "{" not in f"{told.means}{told.mend}{told.see}"
 
