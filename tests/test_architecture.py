@@ -96,6 +96,11 @@ def test_only_wire_imports_the_protocol_libraries(file: Path) -> None:
     assert not used or room(module_name(file)) == "wire"
 
 
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_only_the_plugin_imports_pytest(file: Path) -> None:
+    assert "pytest" not in set(imports(file)) or file.name == "pytest_plugin.py"
+
+
 def scenario_modules(*names: str) -> set[str]:
     """Return the modules of the scenario room with these names, and those whose names go on after one and `_`."""
     stems = [file.stem for file in (PACKAGE / "scenario").glob("*.py")]

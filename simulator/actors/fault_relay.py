@@ -14,7 +14,7 @@ from simulator.actors.dicom_faults import DicomReader
 from simulator.actors.effects import Blind, Injected, Reader, Tally
 from simulator.actors.hl7_faults import Hl7Reader
 from simulator.actors.observation import Observe
-from simulator.actors.relay import Name, Passage, Relay, reach, reset_on_close
+from simulator.actors.relay import Name, Passage, Relay, Unreached, reach, reset_on_close
 from simulator.errors import UsageError
 from simulator.events import FaultInjected, FaultMissed, RelayBlind, RelayFailed
 from simulator.wire import faults as grammar
@@ -84,8 +84,8 @@ class FaultRelay(Relay):
         host, port = self.target
         try:
             acceptor = await reach(host, port, _CONNECT_SECONDS)
-        except OSError as error:
-            problem = f"nothing takes connections on {host}:{port} ({_words(error)})"
+        except Unreached as error:
+            problem = f"nothing takes connections on {host}:{port} ({_words(error.why)})"
             self.observe(RelayFailed(observer=self.link, connection=number, problem=problem))
             reset_on_close(requestor)
             return

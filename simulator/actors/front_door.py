@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from simulator.actors.effects import Effect, Pass
 from simulator.actors.observation import Observe
-from simulator.actors.relay import LINGER_SECONDS, PIECE, Name, Passage, Relay, reach, reset_on_close
+from simulator.actors.relay import LINGER_SECONDS, PIECE, Name, Passage, Relay, Unreached, reach, reset_on_close
 from simulator.wire.conversation import Conversation, How, Protocol, Side
 from simulator.wire.pdu_builders import associate_rj
 from simulator.wire.pdu_stream import Pdu, PduStream
@@ -60,6 +60,12 @@ class FrontDoor(Relay):
         self._recordings: list[Recording] = []
         self._changing = threading.Lock()
 
+    @property
+    def connections(self) -> int:
+        """Return how many were made to it so far: the number of the last conversation. From any thread."""
+        with self._changing:
+            return len(self._recordings)
+
     def conversations(self, since: int = 0) -> tuple[Conversation, ...]:
         """Return each conversation whose number is above `since`, as far as it has come. From any thread."""
         with self._changing:
@@ -94,14 +100,16 @@ class FrontDoor(Relay):
     async def _pass(self, call: _Call, host: str, port: int) -> None:
         try:
             acceptor = await reach(host, port, self._connect_seconds)
-        except OSError as error:
-            call.recording.unreached(_why(error))
+        except Unreached as error:
+            if self.outgoing and error.tried is not None:
+                call.recording.between(*map(_address, error.tried))
+            call.recording.unreached(_why(error.why))
             reset_on_close(call.connection)
             return
         with acceptor:
             if self.outgoing:
                 with contextlib.suppress(OSError):  # it was reset at once
-                    call.recording.reached(_address(acceptor.getsockname()), _address(acceptor.getpeername()))
+                    call.recording.between(_address(acceptor.getsockname()), _address(acceptor.getpeername()))
             readers = (call.reader("requestor"), call.reader("acceptor"))
             await Passage(call.connection, acceptor, readers, tell=_nothing, ended=call.ended).converse()
 

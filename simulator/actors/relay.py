@@ -120,42 +120,57 @@ def _listener(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=socket.AF_INET6, backlog=128, dualstack_ipv6=both)
 
 
+class Unreached(Exception):
+    """No connection could be made. tried: from where to where the last attempt went, if anything went out."""
+
+    def __init__(self, why: OSError, tried: tuple[Name, Name] | None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.tried = tried
+
+
 async def reach(host: str, port: int, seconds: float) -> socket.socket:
     """Return a connection, made within so many seconds to the first address of the host that takes one.
 
-    Raises `OSError` where none does: a time-out is one, and so is a name that has no address (`socket.gaierror`).
+    Raises `Unreached` where none does: by a time-out, or a name that has no address (`socket.gaierror`), among others.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     addresses = await _addresses(host, port, seconds)
-    failure = OSError(f"{host} has no address")
+    failure = Unreached(OSError(f"{host} has no address"), None)
     for behind, (family, kind, protocol, _, address) in enumerate(addresses, -len(addresses)):
-        connection = None
         try:
             connection = socket.socket(family, kind, protocol)
-            connection.setblocking(False)
+        except OSError as error:  # this machine has no IPv6, for one
+            failure = Unreached(error, None)
+            continue
+        connection.setblocking(False)
+        try:
             async with asyncio.timeout((deadline - loop.time()) / -behind):
                 await loop.sock_connect(connection, address)
         except BaseException as error:
-            if connection is not None:
-                connection.close()
+            here = connection.getsockname()
+            connection.close()
             if not isinstance(error, OSError):
                 raise
-            failure = error
+            failure = Unreached(error, (here, address) if here[1] else None)
         else:
             return connection
     raise failure
 
 
 async def _addresses(host: str, port: int, seconds: float) -> list[tuple[int, int, int, str, Name]]:
-    """Return the addresses of a host. Raises `socket.gaierror`."""
+    """Return the addresses of a host. Raises `Unreached`, by `socket.gaierror`."""
     with contextlib.suppress(socket.gaierror):  # an address in numbers is not looked up
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)  # type: ignore[return-value]
     try:
         async with asyncio.timeout(seconds):
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise Unreached(error, None) from error
     except (TimeoutError, UnicodeError) as error:
-        raise socket.gaierror(socket.EAI_NONAME, f"the name {host} is not resolved ({error!r})") from error
+        unresolved = socket.gaierror(socket.EAI_NONAME, f"the name {host} is not resolved ({error!r})")
+        raise Unreached(unresolved, None) from error
     return found  # type: ignore[return-value]
 
 

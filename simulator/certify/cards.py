@@ -27,7 +27,8 @@ Level = Literal["must", "should", "note"]
 class Evidence:
     """Bytes that prove a card. capture: the file they are in; offset: of the first of `data` in what its side sent.
 
-    marks: the deciding ones, as (from, to) within `data`. words: what they are, such as `called AE title`.
+    marks: the deciding ones, as (from, to) within `data`, `to` not among them. words: what they are, such as
+    `called AE title`. In JSON the bytes are hexadecimal.
     """
 
     words: str

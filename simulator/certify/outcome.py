@@ -21,7 +21,7 @@ DISCLAIMER = (
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_bytes="hex", val_json_bytes="hex")
 
 
 class CheckOutcome(_Frozen):
@@ -122,4 +122,6 @@ class SessionOutcome(_Frozen):
     preflight: tuple[TestOutcome, ...] = ()
     tests: tuple[TestOutcome, ...]
     disclaimer: str = DISCLAIMER
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, ser_json_bytes="hex", val_json_bytes="hex"
+    )

@@ -8,16 +8,18 @@ from dataclasses import replace
 from typing import Literal
 
 from simulator.wire.conversation import Conversation, Ending, How, Segment, Side
+from simulator.wire.frames import FrameReader, SaidFrame
 from simulator.wire.pdu_walk import Area, Part
 from simulator.wire.pdus import MAXIMUM_ASSOCIATE
 from simulator.wire.transcript import KEPT, Reading, Said, SaidMessage
 
 What = Literal["opened", "unreached", "said", "ended", "over"]
-Tell = Callable[[What, Conversation, Said | Ending | None], None]
+Told = Said | SaidFrame | Ending | None
+Tell = Callable[[What, Conversation, Told], None]
 """Hears what happens in a conversation as it happens, in the thread that carries it: it must not wait.
 
-The conversation comes without its segments and endings. `said` comes with a PDU or message that is whole, or with the
-first bytes of what is none; `ended` with the ending; `over` when nothing more will come.
+The conversation comes without its segments and endings. `said` comes with a PDU, a message or a block that is whole, or
+with the first bytes of what is no PDU; `ended` with the ending; `over` when nothing more will come.
 """
 
 # So many bytes are kept of what goes on without an end of its own.
@@ -40,6 +42,7 @@ class Recording:
         self._segments: list[Segment] = []
         self._endings: list[Ending] = []
         self._reading = Reading()
+        self._frames = {side: FrameReader(side) for side in _SIDES}
         self._keepers = {side: _Keeper() for side in _SIDES}
         self._told_foreign: set[Side] = set()
         self._over = False
@@ -58,7 +61,7 @@ class Recording:
         """Tell that it has begun."""
         self._tell("opened", self._begun, None)
 
-    def reached(self, requestor: tuple[str, int], acceptor: tuple[str, int]) -> None:
+    def between(self, requestor: tuple[str, int], acceptor: tuple[str, int]) -> None:
         """Note the addresses between which it really is."""
         with self._lock:
             self._begun = replace(self._begun, requestor=requestor, acceptor=acceptor)
@@ -71,9 +74,11 @@ class Recording:
 
     def add(self, at: float, by: Side, data: memoryview) -> None:
         """Take in what a side said."""
-        if self._begun.protocol != "DICOM":
-            self._append([Segment(at, by, bytes(data), len(data))])
-            return
+        for each in self._pdus(at, by, data) if self._begun.protocol == "DICOM" else self._blocks(at, by, data):
+            self._tell("said", self._begun, each)
+
+    def _pdus(self, at: float, by: Side, data: memoryview) -> list[Said]:
+        """Keep what a side said, and return what ends with it."""
         keeper = self._keepers[by]
         said: list[Said] = []
         for part in self._reading.walk(by).feed(data):
@@ -83,8 +88,12 @@ class Recording:
         if self._reading.walk(by).unreadable and by not in self._told_foreign:
             self._told_foreign.add(by)
             said += [foreign] if (foreign := self._reading.unfinished(by)) else []
-        for each in said:
-            self._tell("said", self._begun, each)
+        return said
+
+    def _blocks(self, at: float, by: Side, data: memoryview) -> list[SaidFrame]:
+        """Keep what a side said, all of it, and return the blocks that end with it."""
+        self._append([Segment(at, by, bytes(data), len(data))])
+        return list(self._frames[by].feed(at, data))
 
     def end(self, at: float, by: Side, how: How) -> None:
         """Note that a side ended its half, or broke the connection; what it did first counts, and a reset after it."""
@@ -104,6 +113,8 @@ class Recording:
         for each in self._reading.finish():
             if isinstance(each, SaidMessage) or each.by not in self._told_foreign:
                 self._tell("said", self._begun, each)
+        for frame in (frame for side in _SIDES for frame in self._frames[side].finish()):
+            self._tell("said", self._begun, frame)
         self._tell("over", self._begun, None)
 
     def _append(self, segments: list[Segment]) -> None:

@@ -17,15 +17,17 @@ from hypothesis import given
 from simulator.actors.front_door import FrontDoor
 from simulator.actors.modality import Modality
 from simulator.actors.order_placer import OrderPlacer
+from simulator.errors import StartError
 from simulator.events import AssociationRejected, Event, OrderAcknowledged, OrderFailed, StoreAnswered
 from simulator.synthesis.studies import Study
-from simulator.wire import pdu_builders, transcript
+from simulator.wire import frames, pdu_builders, transcript
 from simulator.wire.acceptor import Acceptor
 from simulator.wire.association import Address, Context, Outgoing, Response, StoreRequest
 from simulator.wire.command_set import command_set
-from simulator.wire.conversation import Conversation, Ending
+from simulator.wire.conversation import Conversation
 from simulator.wire.pdus import ASSOCIATE_AC, ASSOCIATE_RJ, ASSOCIATE_RQ, P_DATA_TF, RELEASE_RP, RELEASE_RQ
-from simulator.wire.transcript import KEPT, Said, SaidPdu, Transcript
+from simulator.wire.recording import Told
+from simulator.wire.transcript import KEPT, SaidPdu, Transcript
 from tests import processes
 from tests.actors.relayed import ACCEPTED, ANSWER, ASKED, RELEASED, RELEASING, Played, listening, store
 from tests.actors.test_fault_relay import client_hello, open_files
@@ -42,14 +44,14 @@ class Door:
     """A front door that runs, and what it told."""
 
     def __init__(self, protocol: Any = "DICOM", **options: Any) -> None:
-        self.told: queue.Queue[tuple[str, Conversation, Said | Ending | None]] = queue.Queue()
+        self.told: queue.Queue[tuple[str, Conversation, Told]] = queue.Queue()
         self.failed: list[Event] = []
         self.door = FrontDoor(
             "here->there", protocol, self.failed.append, tell=lambda *told: self.told.put(told), **options
         )
         self.port = self.door.start()
 
-    def until(self, what: str) -> list[tuple[str, Conversation, Said | Ending | None]]:
+    def until(self, what: str) -> list[tuple[str, Conversation, Told]]:
         """Return what is told up to and with the first of a kind."""
         found = [self.told.get(timeout=PATIENCE)]
         while found[-1][0] != what:
@@ -195,6 +197,13 @@ def hear(connection: socket.socket) -> None:
     read_to_end(connection)
 
 
+def hear_at(port: int) -> None:
+    """Make a connection, and hear what comes of it."""
+    with connected(port) as connection:
+        connection.settimeout(PATIENCE)
+        hear(connection)
+
+
 def requestors_pdus() -> list[bytes]:
     """Return what a requestor says that stores once and releases."""
     command = command_set(command_field=1, message_id=1, data_set_type=1, affected_sop_class_uid=CT.uid)
@@ -218,6 +227,32 @@ def test_tls_passes_and_is_recorded_as_what_cannot_be_read() -> None:
     read = transcript.read(conversation)
     assert read.unreadable == "TLS: what is inside cannot be read"
     assert [(pdu.kind, pdu.length) for pdu in read.pdus] == [(0, len(hello))]
+
+
+@pytest.mark.parametrize(
+    ("host", "called", "seen"),
+    [
+        ("0.0.0.0", "127.0.0.1", "127.0.0.1"),
+        ("::1", "::1", "::1"),
+        ("::", "::1", "::1"),
+        ("::", "127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_addresses_are_those_that_the_caller_knows(host: str, called: str, seen: str) -> None:
+    with a_door(protocol="HL7", host=host) as door:
+        with socket.create_connection((called, door.port), PATIENCE) as connection:
+            here = connection.getsockname()[:2]
+            hear(connection)
+        conversation = door.only()
+    assert (conversation.requestor, conversation.acceptor) == (here, (seen, door.port))
+
+
+def test_a_port_that_somebody_has_is_told() -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        door = FrontDoor("a->b", "DICOM", print, port=listener.getsockname()[1])
+        with pytest.raises(StartError, match="the relay a->b cannot listen: Address already in use"):
+            door.start()
+        door.stop()
 
 
 # --- how connections end ----------------------------------------------------------------------------------
@@ -246,18 +281,17 @@ def test_who_sends_fin_still_hears_what_the_other_says() -> None:
 
 def test_who_says_fin_and_is_gone_is_a_reset_to_who_goes_on_sending() -> None:
     """The acceptor ends its half, and then is gone: what is sent to it after that must not vanish without a word."""
-    gone = threading.Event()
+    heard = threading.Event()
 
     def leave(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_WR)
+        assert heard.wait(PATIENCE)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
-        gone.set()
 
     with peer(leave) as port, a_door(port) as door, connected(door.port) as connection:
         connection.settimeout(PATIENCE)
         assert connection.recv(1) == b""
-        assert gone.wait(PATIENCE)
+        heard.set()
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             connection.sendall(bytes(100_000_000))
         seen = door.only()
@@ -310,6 +344,7 @@ def test_a_gateway_that_comes_is_behind_from_then_on() -> None:
         first, second = door.door.conversations()
         (since,) = door.door.conversations(since=1)
     assert (first.number, second.number, since) == (1, 2, second)
+    assert door.door.connections == 2
 
 
 @contextmanager
@@ -325,20 +360,20 @@ def a_deaf_port() -> Iterator[int]:
         yield int(listener.getsockname()[1])
 
 
-def unreached(target: tuple[str, int]) -> Conversation:
+def unreached(target: tuple[str, int], *, is_tried: bool = True) -> Conversation:
     """Return the conversation of an outgoing door that reaches nobody, after its caller was reset."""
     door = Door(target=target, outgoing=True, connect_seconds=0.3)
     try:
-        with connected(door.port) as connection:
-            connection.settimeout(PATIENCE)
-            with pytest.raises(ConnectionResetError):
-                connection.recv(1)
+        with pytest.raises(ConnectionResetError):
+            hear_at(door.port)
         told = door.until("over")
         (conversation,) = door.door.conversations()
     finally:
         door.door.stop()
     assert [what for what, *_ in told] == ["opened", "unreached", "over"]
     assert conversation.acceptor == target
+    assert (conversation.requestor != told[0][1].requestor) == is_tried
+    assert conversation.requestor[1] != 0
     assert (conversation.segments, conversation.endings) == ((), ())
     return conversation
 
@@ -354,11 +389,11 @@ def test_a_port_that_answers_nothing_is_silent() -> None:
 
 
 def test_a_name_without_an_address_is_unresolved() -> None:
-    assert unreached((NOBODY, 104)).unreached == "unresolved"
+    assert unreached((NOBODY, 104), is_tried=False).unreached == "unresolved"
 
 
 def test_an_address_to_which_no_way_leads_is_unroutable() -> None:
-    assert unreached(("255.255.255.255", 104)).unreached == "unroutable"
+    assert unreached(("255.255.255.255", 104), is_tried=False).unreached == "unroutable"
 
 
 # --- before the real gateway --------------------------------------------------------------------------------
@@ -381,8 +416,9 @@ def test_a_study_and_its_order_pass_before_the_gateway_and_on_to_a_destination(t
         assert sorted(taking.uids()) == sorted(each.sop_instance_uid for each in outgoing)
     assert [event.code for event in seen if isinstance(event, OrderAcknowledged)] == ["AA"]
     assert [event.status for event in seen if isinstance(event, StoreAnswered)] == ["0000"] * 4
-    assert b"ORM^O01" in ordered.said("requestor")
-    assert b"MSA|AA" in ordered.said("acceptor")
+    asked, answered = frames.frames(ordered)
+    assert asked.raw == a_message(order)
+    assert b"MSA|AA" in answered.raw
     for conversation in (came, went):
         read = transcript.read(conversation)
         assert [m.command.kind for m in read.messages] == ["C-STORE-RQ", "C-STORE-RSP"] * 4
