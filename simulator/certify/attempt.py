@@ -29,9 +29,10 @@ _MAY_STILL_COME = frozenset(("nothing-came", "expected-not-seen", "hl7.no-order"
 
 
 class Attempt:
-    """One attempt at `test`, with the evidence under `folder`."""
+    """One attempt at `test`, with the evidence in `folder`, somewhere in the session's folder `root`."""
 
-    def __init__(self, test: Test, rig: Rig, desk: Desk, folder: Path) -> None:
+    def __init__(self, test: Test, rig: Rig, desk: Desk, root: Path, folder: Path) -> None:
+        self._root = root
         self._test = test
         self._rig = rig
         self._desk = desk
@@ -44,14 +45,14 @@ class Attempt:
         number: which attempt at this test it is, from 1. Raises `StartError` when the gateway does not start.
         """
         began = time.monotonic()
-        with self._rig.gateway(self._test, self._folder / "gateway") as play:
+        with self._rig.gateway(self._test, self._folder / evidence.GATEWAY) as play:
             self._do_our_part(play)
             self._desk.begin(self._test, play, self._rig.declared.minutes)
             ended = self._watch(play, began)
         if ended == "stop":
             return None
         seconds = time.monotonic() - began
-        kept = evidence.keep(self._folder, play.conversations(), play.history(), self._folder / "gateway" / "data")
+        kept = evidence.keep(self._root, self._folder, play.conversations(), play.history())
         scene, findings = self._scene(play, seconds, kept.captures)
         cards = diagnose(scene) if _verdict(findings) != "error" else ()
         return self._outcome(number, seconds, findings, cards, kept, why="ended by hand" if ended == "end" else "")
