@@ -57,7 +57,8 @@ def diagnose(scene: Scene) -> tuple[Card, ...]:
     found = [finding for rule in RULES for finding in rule(seen)]
     explained = {gone for finding in found for gone in known[finding.id].instead_of}
     times = Counter(finding.id for finding in found)
-    first = {finding.id: finding for finding in reversed(found) if finding.id not in explained}
+    heaviest = sorted(found, key=lambda finding: _WEIGHT[finding.level or known[finding.id].level])
+    first = {finding.id: finding for finding in reversed(heaviest) if finding.id not in explained}
     said = dict.fromkeys(finding.id for finding in found if finding.id in first)
     cards = [_card(scene, first[identifier], known[identifier], times[identifier]) for identifier in said]
     if not scene.met and not any(card.level == "must" for card in cards):

@@ -66,10 +66,8 @@ def _no_way_back(seen: Seen) -> Iterator[Finding]:
     if seen.events(CommitmentDelivered) or not _is_about_commitment(seen):
         return
     failed = [attempt for talk in seen.outgoing for attempt in _failed(seen, talk)]
-    system = seen.scene.wanted.system
-    receives = system is not None and "receives" in system.does
-    if seen.scene.wanted.kind == "preflight" and receives:
-        failed = [attempt for attempt in failed if attempt.talk.offers_of.keys() == {_UID}]
+    if seen.scene.wanted.kind == "preflight":  # a call for another reason has a card of its own
+        failed = [attempt for attempt in failed if _UID in attempt.talk.offers_of]
     if failed:
         how = failed[-1].words
         values = {"how": how, "times": _times(len(failed)), "called": _called(failed[-1].talk)}
