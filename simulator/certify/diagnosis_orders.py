@@ -13,6 +13,7 @@ from simulator.certify.findings import Finding, Rule
 from simulator.certify.received import is_foreign
 from simulator.certify.seeing import Hl7Talk, Seen
 from simulator.errors import Hl7ParseError
+from simulator.events import StudyChanged
 from simulator.rules import accession, hkid, identity
 from simulator.wire import hl7_acknowledgements, hl7_messages, hl7_segments, pdus
 from simulator.wire.frames import SaidFrame
@@ -179,7 +180,7 @@ def _is_resent(before: _Sent, sent: _Sent) -> bool:
 def _no_order(seen: Seen) -> Iterator[Finding]:
     """No message brought the order of the test."""
     wanted = seen.scene.wanted
-    if seen.scene.met or not seen.facility_orders or wanted.kind not in ("order", "study", "commitment"):
+    if seen.scene.met or not seen.facility_orders or not _is_order_due(seen):
         return
     number = wanted.accession_number
     blocks = [frame for talk in seen.orders for frame in talk.messages]
@@ -193,6 +194,13 @@ def _no_order(seen: Seen) -> Iterator[Finding]:
     if not seen.orders:
         came = "no HL7 connection was opened"
     yield Finding("hl7.no-order", {"number": number or "of the test", "came": came})
+
+
+def _is_order_due(seen: Seen) -> bool:
+    """Tell whether an order should have come; in a test in which it comes last, once the study is held without it."""
+    if seen.scene.wanted.kind == "unmatched":
+        return any(event.state == "unmatched" for event in seen.events(StudyChanged))
+    return seen.scene.wanted.kind in ("order", "study", "commitment")
 
 
 def _clock(seen: Seen) -> Iterator[Finding]:

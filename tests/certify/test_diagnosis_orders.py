@@ -57,6 +57,12 @@ def raw(data: bytes) -> Talking:
     return Talking("RIS->gateway", "HL7", ("192.0.2.1", 2575)).says("requestor", data)
 
 
+def became(state: str, *reasons: str) -> StudyChanged:
+    return StudyChanged(
+        observer="gateway", study_instance_uid="1.2", accession_number=NUMBER, state=state, reasons=reasons
+    )
+
+
 def unreadable() -> Talking:
     """Return a conversation in which what stands in a block is no HL7."""
     talk = raw(block(b"PID|1||" + SHEET.hkid.encode() + b"\r"))
@@ -204,6 +210,14 @@ ORDERS = (
         f"For {NUMBER} no HL7 connection was opened.",
         "RIS has not released the order",
         name="images-alone",
+    ),
+    Case(
+        "hl7.no-order",
+        scene("unmatched", [sent(images())], [became("unmatched", "order.not-found")], declared=FACILITY),
+        "",
+        f"For {NUMBER} no HL7 connection was opened.",
+        "",
+        name="after-the-study",
     ),
     Case(
         "clock.off",
@@ -400,6 +414,24 @@ COMMITMENTS = (
         name="refused",
     ),
     Case(
+        "commitment.role-selection-missing",
+        scene(
+            "preflight",
+            [
+                called("CT01")
+                .asks(Proposed(1, COMMITMENT), user_items=role(0, 1))
+                .accepts(Answered(1, "", 1))
+                .says("requestor", pdu_builders.abort(source=2))
+                .ends("requestor")
+            ],
+        ),
+        "",
+        "has no role selection (item 54H), and refuses the context (result 1, user rejection).",
+        "",
+        (b"\1",),
+        name="context",
+    ),
+    Case(
         "commitment.report-refused",
         scene(
             "commitment",
@@ -454,12 +486,6 @@ def stored(number: int) -> InstanceStored:
         transfer_syntax_uid=EXPLICIT,
         data_set_digest="0",
         calling_ae_title="CT01",
-    )
-
-
-def became(state: str, *reasons: str) -> StudyChanged:
-    return StudyChanged(
-        observer="gateway", study_instance_uid="1.2", accession_number=NUMBER, state=state, reasons=reasons
     )
 
 
