@@ -66,6 +66,8 @@ class Conduct:
             number = len(self._session.attempts(test.id)) + 1
             with self._session.attempt(under, test.id) as trying:
                 outcome = Attempt(test, self._rig, self._desk, trying.evidence).run(number)
+                if outcome is None:
+                    return "stop"
                 trying.ended(outcome)
                 self._remember()
                 decision = self._desk.judged(test, outcome)

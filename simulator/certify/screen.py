@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.certify.cards import Card
-from simulator.certify.desk import Decision, Next, Progress
+from simulator.certify.desk import Decision, Look, Next, Progress
 from simulator.certify.outcome import Attestation, TestOutcome
 from simulator.certify.people import SheetEntry
 from simulator.certify.programme import Test
@@ -95,10 +95,9 @@ class ScreenDesk:
         self._console = console
         self._ladder = ladder
         self._count = count
-        self._number = 0
+        self._begun: dict[str, int] = {}  # the numbers of the tests that were begun
         self._live: Live | None = None
         self._keys = _Keys()
-        self._stopping = False
         self._said: list[str] = []
 
     def __enter__(self) -> ScreenDesk:
@@ -111,10 +110,9 @@ class ScreenDesk:
 
     def begin(self, test: Test, play: Play, minutes: float) -> None:
         """Show what is to be done."""
-        self._number += 1
+        self._begun.setdefault(test.id, len(self._begun) + 1)
         self._ladder.clear()
         self._said = []
-        self._stopping = False
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._live.start()
         self._show(test, Progress(minutes * 60, (), ()))
@@ -123,12 +121,11 @@ class ScreenDesk:
         """Show it below what is to be done."""
         self._said.append(what)
 
-    def look(self, test: Test, play: Play, progress: Progress) -> bool:
-        """Show how it stands; return whether a key ends the test."""
+    def look(self, test: Test, play: Play, progress: Progress) -> Look:
+        """Show how it stands; return what a key says."""
         self._show(test, progress)
-        key = self._keys.pressed()
-        self._stopping = key in ("q", "\x03")
-        return key == "e" or self._stopping
+        said: dict[str, Look] = {"e": "end", "q": "stop"}
+        return said.get(self._keys.pressed(), "on")
 
     def attest(self, test: Test) -> Attestation | None:
         """Ask yes or no, and who says so."""
@@ -144,8 +141,6 @@ class ScreenDesk:
         """Show the verdict and the cards, and ask how to go on."""
         self._end_live()
         print_outcome(self._console, outcome)
-        if self._stopping:
-            return Decision("stop")
         if outcome.verdict == "pass":
             return Decision()
         note = ""
@@ -166,7 +161,7 @@ class ScreenDesk:
 
     def _show(self, test: Test, progress: Progress) -> None:
         if self._live is not None:
-            head = f"Test {self._number} of {self._count}: {test.id}"
+            head = f"Test {self._begun[test.id]} of {self._count}: {test.id}"
             self._live.update(picture(head, test, progress, self._said, self._ladder.lines()), refresh=True)
 
     def _end_live(self) -> None:
