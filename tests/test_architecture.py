@@ -31,6 +31,8 @@ ALLOWED = {
     "conformance": LEAVES | {"rules", "wire", "gateway", ""},
     "cli": LEAVES | {"rules", "wire", "gateway", "actors", "synthesis", "scenario", "report", "conformance", ""},
     "__main__": frozenset(("cli",)),
+    # What pytest loads: scenarios as tests.
+    "pytest_plugin": LEAVES | {"scenario", "report"},
     # What users import: the strategies for their property tests, and the names of the package itself.
     "strategies": frozenset(("rules", "synthesis")),
     "": frozenset(("rules", "synthesis")),

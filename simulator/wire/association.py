@@ -50,10 +50,10 @@ from simulator.wire.tls import Credentials, RequestorContext
 _config.LOG_HANDLER_LEVEL = "none"
 
 MAXIMUM_PDU = 131072
+VERIFICATION = store_plane.VERIFICATION
 # Said in each association (PS3.7 D.3.3.2) and written into each file (PS3.10 7.1).
 IMPLEMENTATION_CLASS_UID = "2.25.316471893226045293846018476511983514211"
 IMPLEMENTATION_VERSION_NAME = "HAGW_SIM_0_1"
-VERIFICATION = "1.2.840.10008.1.1"
 MAXIMUM_CONTEXTS = 128
 _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")  # PS3.5 6.2
 _POLL_SECONDS = 0.05

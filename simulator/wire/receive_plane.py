@@ -1,11 +1,12 @@
-"""Receives C-STORE on one association that this side accepted, past pynetdicom's queues, copies and pauses.
+"""Serves C-STORE and C-ECHO on one association that this side accepted, past pynetdicom's queues, copies and pauses.
 
 It runs in the association's upper-layer thread while the association is established and nothing else is under way:
 reads into one buffer, walks the heads of P-DATA-TF and PDV, gathers a data set in place, has it served and answers.
 Taken is what is plain: a C-STORE-RQ whole in one PDV with the elements of PS3.7 9.3.1.1 and no others, on a context of
-its SOP class, then fragments of its data set. At anything else, and when the peer pauses within a message, it gives up:
-what was taken of the message is replayed into pynetdicom, what was read and not taken is left for `unread_into`. So
-it answers no violation, waits out no time-out and ends no association; the `Guard` does.
+its SOP class, then fragments of its data set; and a C-ECHO-RQ whole in one PDV. At anything else, and when the peer
+pauses within a message, it gives up: what was taken of the message is replayed into pynetdicom, what was read and not
+taken is left for `unread_into`. So it answers no violation, waits out no time-out and ends no association; the `Guard`
+does.
 
 Handlers of EVT_DATA_RECV and EVT_DATA_SENT get every PDU, as on pynetdicom's own path.
 """
@@ -26,12 +27,12 @@ from typing import Any, Protocol
 from pynetdicom import evt
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.service_class import StorageServiceClass
+from pynetdicom.service_class import StorageServiceClass, VerificationServiceClass
 from pynetdicom.sop_class import uid_to_service_class
 
-from simulator.wire import pdus, store_plane
+from simulator.wire import command_set, pdus, store_plane
 from simulator.wire.pdus import HEAD, P_DATA_TF
-from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD, StoreCommand
+from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD, VERIFICATION, StoreCommand
 
 _BUFFER = 262144
 _FIRST_DATA_SET = 1048576
@@ -284,8 +285,10 @@ class ReceivePlane:
     def _begin(self, context_id: int, encoded: bytes) -> bool:
         """Begin a message if its command set is plain."""
         if self._contexts is None:
-            self._contexts = self._storage_contexts()
+            self._contexts = self._served_contexts()
         context = self._contexts.get(context_id)
+        if context is not None and context.abstract_syntax == VERIFICATION:
+            return self._echo(context_id, encoded)
         command = None if context is None else store_plane.plain_store(encoded)
         if context is None or command is None or command.sop_class_uid != context.abstract_syntax:
             return False
@@ -294,15 +297,23 @@ class ReceivePlane:
             self.companion.store_begins()
         return True
 
-    def _storage_contexts(self) -> dict[int, PresentationContext]:
-        """Return the contexts on which C-STORE is served, by ID; none for a peer that takes no whole response."""
+    def _echo(self, context_id: int, encoded: bytes) -> bool:
+        """Answer a C-ECHO-RQ if it is plain."""
+        command = store_plane.plain_echo(encoded)
+        if command is None:
+            return False
+        self._respond(context_id, command_set.response_to(command, 0x0000).encode())
+        return True
+
+    def _served_contexts(self) -> dict[int, PresentationContext]:
+        """Return the contexts of Storage and Verification, by ID; none for a peer that takes no whole response."""
         if 0 < (self._association.requestor.maximum_length or 0) < _LONGEST_RESPONSE:
             return {}
         accepted: dict[int, PresentationContext] = self._association._accepted_cx
         return {
             context_id: context
             for context_id, context in accepted.items()
-            if uid_to_service_class(str(context.abstract_syntax)) is StorageServiceClass
+            if uid_to_service_class(str(context.abstract_syntax)) in (StorageServiceClass, VerificationServiceClass)
         }
 
     def _answer(self, message: _Message) -> None:
@@ -317,9 +328,14 @@ class ReceivePlane:
         finally:
             if self.companion is not None:
                 self.companion.store_ends()
-        if response is not None and not self._association._sent_abort:
+        if response is not None:
+            self._respond(message.context_id, response)
+
+    def _respond(self, context_id: int, response: bytes) -> None:
+        """Send a command set, unless this side has ended the association meanwhile."""
+        if not self._association._sent_abort:
             size = len(response)
-            head = PDU_AND_PDV_HEAD.pack(P_DATA_TF, 0, size + _PDV_HEAD, size + 2, message.context_id, COMMAND | LAST)
+            head = PDU_AND_PDV_HEAD.pack(P_DATA_TF, 0, size + _PDV_HEAD, size + 2, context_id, COMMAND | LAST)
             self._send(head + response)
 
     @property

@@ -34,6 +34,8 @@ _NEEDED = frozenset(
         command_set.AFFECTED_SOP_INSTANCE_UID,
     )
 )
+_NEEDED_BY_ECHO = _NEEDED - {command_set.PRIORITY, command_set.AFFECTED_SOP_INSTANCE_UID}
+VERIFICATION = "1.2.840.10008.1.1"
 _UID = re.compile(rb"(?=[0-9.]{1,64}\0?\Z)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*\0?\Z")  # PS3.5 9.1
 
 
@@ -103,6 +105,22 @@ def plain_store(encoded: bytes) -> StoreCommand | None:
     if not is_plain:
         return None
     return StoreCommand(encoded, command, _text(sop_class), _text(sop_instance))
+
+
+def plain_echo(encoded: bytes) -> CommandSet | None:
+    """Return the command set of a C-ECHO-RQ when it is plain (PS3.7 9.3.5.1)."""
+    try:
+        command = command_set.decode(encoded)
+    except NotDicom:
+        return None
+    is_plain = (
+        command.elements.keys() == _NEEDED_BY_ECHO
+        and command.number(COMMAND_FIELD) == FIELDS["C-ECHO-RQ"]
+        and command.number(command_set.MESSAGE_ID) is not None
+        and command.number(command_set.DATA_SET_TYPE) == NO_DATA_SET
+        and command.text(command_set.AFFECTED_SOP_CLASS_UID) == VERIFICATION
+    )
+    return command if is_plain else None
 
 
 def store_response(command: StoreCommand, status: int, error_comment: str) -> bytes:

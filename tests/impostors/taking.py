@@ -64,9 +64,8 @@ class CountsPerAssociation(Gateway):
         self._counted: dict[tuple[threading.Thread, str], int] = {}
         self.index.ever_held = self._over_this_association  # type: ignore[method-assign]
 
-    def _over_this_association(self, study_instance_uid: str, besides: str = "") -> int:
-        if not besides:  # the study as a whole is not looked at any more
-            return 0
+    def _over_this_association(self, study_instance_uid: str) -> int:
+        # No association's thread looks at the study as a whole.
         return self._counted.get((threading.current_thread(), study_instance_uid), 0)
 
     def _keep(self, received: Received) -> None:

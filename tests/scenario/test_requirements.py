@@ -11,41 +11,6 @@ from tests.processes import ROOT
 
 REGISTER = requirements.register()
 PAGE = (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
-NO_SCENARIO_YET = "no scenario yet"
-
-# Rows whose scenario is still to be written. What is verified leaves it; when the catalogue is complete it is empty.
-OPEN_GAPS = frozenset(
-    (
-        "SCU-9",
-        "SOP-19",
-        "ASC-1",
-        "ASC-4",
-        "ASC-11",
-        "ASC-12",
-        "ASC-13",
-        "ASC-14",
-        "ASC-15",
-        "ASC-16",
-        "ASC-17",
-        "ASC-19",
-        "ASC-20",
-        "ASC-21",
-        "PC-2",
-        "PC-3",
-        "PC-4",
-        "PC-5",
-        "PC-6",
-        "PC-8",
-        "PC-9",
-        "PC-10",
-        "PC-11",
-        "PC-13",
-        "STO-6",
-        "STO-7",
-        "CMT-23",
-        "HL7-10",
-    )
-)
 
 
 def verifying() -> dict[str, tuple[str, ...]]:
@@ -71,12 +36,6 @@ def test_every_requirement_is_verified_or_says_why_not_and_never_both() -> None:
     both = [row.id for row in REGISTER.values() if row.tested_by and row.why_not_tested]
     neither = [row.id for row in REGISTER.values() if not row.tested_by and not row.why_not_tested]
     assert (both, neither) == ([], [])
-
-
-def test_no_scenario_yet_is_said_of_the_open_gaps_alone() -> None:
-    open_gaps = {row.id for row in REGISTER.values() if NO_SCENARIO_YET in row.why_not_tested}
-    assert sorted(open_gaps - OPEN_GAPS) == []
-    assert set(REGISTER) >= OPEN_GAPS
 
 
 def test_what_a_reason_refers_to_is_there() -> None:

@@ -1,0 +1,25 @@
+"""Looks at each case of the catalogue that passed: `pytest -p tests.catalogue scenarios`, as tox does.
+
+Its history says the same when it is saved and read again, and each expectation in it can fail.
+"""
+
+from __future__ import annotations
+
+from simulator.pytest_plugin import ScenarioItem
+from simulator.scenario import history
+from simulator.scenario.checks import check
+from simulator.scenario.run import CaseOutcome
+from tests.perturbation import broken_expectations
+
+
+def pytest_simulate_outcome(item: ScenarioItem, outcome: CaseOutcome) -> None:
+    """Judge the saved history again, and then with each expectation broken in turn: exactly its check goes red."""
+    assert item.folder is not None
+    _, (again,) = history.read(item.folder / "history.jsonl")
+    assert check(item.case, again) == outcome.findings
+    broken = 0
+    for expectation, broken_case in broken_expectations(item.case):
+        red = [finding.check for finding in check(broken_case, again) if finding.verdict == "fail"]
+        assert red == [expectation]
+        broken += 1
+    assert broken > 0
