@@ -36,17 +36,21 @@ image_limit: {limit: 1000000}
 
 @dataclass(frozen=True)
 class Running:
-    """A receiver that listens; `taken` counts what it keeps, `memory` is its resident set in MB, now and at most."""
+    """A receiver that listens; `taken` counts what it keeps."""
 
     port: int
     taken: Callable[[], int]
     process: subprocess.Popen[bytes]
 
-    def memory(self) -> tuple[float, float]:
-        """Return VmRSS and VmHWM of the process, in MB."""
+    def memory(self) -> float:
+        """Return the largest resident set that the process had so far (VmHWM), in MB."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines()
-        found = {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines if line.startswith("Vm")}
-        return found["VmRSS"], found["VmHWM"]
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+    def processor_seconds(self) -> float:
+        """Return the processor time that the process took so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from benchmarks import chart, material, receivers, senders
 from benchmarks.material import Lot
 from benchmarks.receivers import DCMTK, HOST, Receiver, started
 
-ECHOES = 200
+ECHOES = 2000
 
 
 @dataclass
@@ -158,21 +158,21 @@ def growth(scale: Scale, folder: Path) -> Iterator[Figure]:
     """Measure the gateway against itself: memory, and the cost of an instance, as one study grows."""
     lot = material.make(folder, "many", scale.many, 64)
     memory = Figure(f"memory of the gateway, {lot.title}, 4 associations", "MB", ("after a tenth",), more=False)
-    cost = Figure(f"cost of an instance, {lot.title} of one study", "us", ("the first tenth",), more=False)
+    name = f"processor time of the gateway for an instance, {lot.title} of one study"
+    cost = Figure(name, "us", ("the second tenth",), more=False)
     tenth = scale.many // 10
     for _ in range(scale.rounds):
         with started(receivers.GATEWAY, folder / "scp") as running:
-            costs = []
-            for share in _shares(lot, folder / "shares", tenth):
-                seconds = senders.together([senders.dcmsend(running.port, part) for part in share])
-                costs.append(seconds / tenth * 1e6)
-                if len(costs) == 1:
-                    _await_all(running.taken, tenth, "gateway")
-                    early = running.memory()[0]
-            memory.note("after all", running.memory()[1])
-            memory.note("after a tenth", early)
-        cost.note("the last tenth", costs[-1])
-        cost.note("the first tenth", costs[0])
+            peaks, seconds = [], []
+            for number, share in enumerate(_shares(lot, folder / "shares", tenth), 1):
+                senders.together([senders.dcmsend(running.port, part) for part in share])
+                _await_all(running.taken, number * tenth, "gateway")
+                peaks.append(running.memory())
+                seconds.append(running.processor_seconds())
+        memory.note("after all", peaks[-1])
+        memory.note("after a tenth", peaks[0])
+        cost.note("the last tenth", (seconds[-1] - seconds[-2]) / tenth * 1e6)
+        cost.note("the second tenth", (seconds[1] - seconds[0]) / tenth * 1e6)  # in the first, modules are loaded
     yield memory
     yield cost
 

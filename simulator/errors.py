@@ -106,7 +106,14 @@ class PeerSilent(PeerError):
 
 
 class ContextNotAccepted(PeerError):
-    """The peer accepted no presentation context for this SOP class and transfer syntax (PS3.8 9.3.3.2)."""
+    """The peer accepted no presentation context for this SOP class and transfer syntax (PS3.8 9.3.3.2).
+
+    `answers`, where it accepted none at all: how it answered each context that was proposed, in order.
+    """
+
+    def __init__(self, message: str, answers: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.answers = answers
 
 
 class ActRefused(PeerError):

@@ -38,7 +38,11 @@ class Event:
 class AssociationAccepted(Event):
     """A-ASSOCIATE-AC received (PS3.8 9.3.3). `accepted` of `proposed` presentation contexts.
 
-    In this and the two that follow, `association` is what a story calls it, or empty.
+    contexts: in the order proposed, the UID of the transfer syntax accepted, or why none was (9.3.3.2):
+    `user-rejection`, `no-reason`, `abstract-syntax-not-supported` or `transfer-syntaxes-not-supported`.
+    maximum_length: the length of P-DATA-TF that the peer takes, in bytes (D.1); 0: any; None where nobody noted it.
+
+    In this and those that follow, `association` is what a story calls it, or empty.
     """
 
     calling_ae_title: str
@@ -46,6 +50,8 @@ class AssociationAccepted(Event):
     peer: str
     proposed: int
     accepted: int
+    contexts: tuple[str, ...] = ()
+    maximum_length: int | None = None
     association: str = ""
 
 
@@ -76,6 +82,18 @@ class AssociationFailed(Event):
     called_ae_title: str
     peer: str
     problem: str
+    association: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LengthsMeasured(Event):
+    """An association has ended on which the observer had announced what length of P-DATA-TF it takes (PS3.8 D.1).
+
+    announced: that length in bytes; 0: any. longest: the one of the longest that came; 0: none came.
+    """
+
+    announced: int
+    longest: int
     association: str = ""
 
 
@@ -650,6 +668,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         AssociationAccepted,
         AssociationRejected,
         AssociationFailed,
+        LengthsMeasured,
         EchoAnswered,
         VerificationAnswered,
         StoreAnswered,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER = "scenarios"
 _BEGINS = re.compile(r"^scenario\s*:", re.MULTILINE)
+_SEED = "simulate_seed"
 _NURSERY: pytest.StashKey[Nursery] = pytest.StashKey()
 
 
@@ -56,9 +57,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw the seed; pytest-xdist hands options on, so that all of its workers have the same one."""
-    if config.option.simulate_seed is None:
-        config.option.simulate_seed = secrets.randbits(32)
+    """Draw the seed; a worker of pytest-xdist has that of the process which started it."""
+    given = getattr(config, "workerinput", {}).get(_SEED, config.option.simulate_seed)
+    config.option.simulate_seed = secrets.randbits(32) if given is None else given
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the seed on to a worker of pytest-xdist."""
+    node.workerinput[_SEED] = node.config.option.simulate_seed
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import select
 import signal
 import socket
 import subprocess
@@ -86,6 +87,18 @@ def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM)
     """Send a signal and return the exit code."""
     process.send_signal(number)
     return process.wait(DEADLINE)
+
+
+def await_end(pid: int) -> None:
+    """Wait until a process, which need not be a child, is no more."""
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([watched], [], [], DEADLINE)[0], f"process {pid} still runs"
+    finally:
+        os.close(watched)
 
 
 def await_file(file: Path, process: subprocess.Popen[str], log: Path) -> str:

@@ -26,7 +26,7 @@ ALLOWED = {
     "gateway": LEAVES | {"rules", "wire"},
     "actors": LEAVES | {"rules", "wire"},
     "synthesis": frozenset(("errors", "rules")),
-    "scenario": LEAVES | {"rules", "wire", "synthesis", "actors"},
+    "scenario": LEAVES | {"rules", "wire", "synthesis", "actors", ""},  # the version, which a run's folder names
     "report": LEAVES | {"scenario", ""},
     "conformance": LEAVES | {"rules", "wire", "gateway", ""},
     "cli": LEAVES | {"rules", "wire", "gateway", "actors", "synthesis", "scenario", "report", "conformance", ""},

@@ -90,6 +90,9 @@ def test_tags_and_levels_are_marks_and_names_select(project: Path) -> None:
 def test_workers_of_xdist_share_a_seed_and_have_their_own_ports(project: Path) -> None:
     done = run(project, "scenarios", "-n", "2", "-k", "right or wrong")
     assert ended(done) == {"passed": 1, "failed": 1}, done.stdout + done.stderr
+    printed = re.search(r"simulate: seed (\d+)", done.stdout)
+    assert printed is not None
+    assert f"again: --simulate-seed {printed[1]}\n" in done.stdout
 
 
 def test_what_is_not_proven_fails_and_what_is_not_about_the_facility_is_skipped(project: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from simulator.actors.commitment import Reports
 from simulator.actors.observation import Observe, observation
-from simulator.errors import PeerError, PeerRefused
+from simulator.errors import ContextNotAccepted, NotDicom, PeerError, PeerRefused
 from simulator.events import (
     AssociationAccepted,
     AssociationFailed,
@@ -17,11 +17,12 @@ from simulator.events import (
     CommitmentFailed,
     CommitmentRequested,
     EchoAnswered,
+    LengthsMeasured,
     StoreAnswered,
     StoreFailed,
 )
-from simulator.wire import commitment
-from simulator.wire.association import VERIFICATION, Address, Association, Attendant, Context, Outgoing
+from simulator.wire import commitment, negotiated, transcoding
+from simulator.wire.association import MAXIMUM_PDU, VERIFICATION, Address, Association, Attendant, Context, Outgoing
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.dialogue import Dialogue
 from simulator.wire.tls import Credentials
@@ -34,6 +35,9 @@ class Modality:
     """Sends to one gateway under one AE title; tells `observe` of every answer, and raises for no peer's fault.
 
     tls: speaks DICOM TLS with these. source: the address to call from. association: what events call its associations.
+    maximum_length: the length of P-DATA-TF, in bytes, that it announces (PS3.8 D.1; 0: any), to tell what the longest
+    was. proposes: the contexts of `open` and `echo`; without them, the one for Verification. offers: the transfer
+    syntaxes that each context of `send` offers; without them, one context for each syntax.
     """
 
     ae_title: str
@@ -43,10 +47,18 @@ class Modality:
     tls: Credentials | None = None
     source: str = ""
     association: str = ""
+    maximum_length: int | None = None
+    proposes: tuple[Context, ...] = ()
+    offers: tuple[str, ...] = ()
 
     def open(self) -> Association | None:
-        """Open an association for Verification and return it; None when the gateway gave none, which is observed."""
-        return self._associate([_VERIFICATION])
+        """Open an association, and return it; None when the gateway gave none, which is observed."""
+        return self._associate(self.proposes or [_VERIFICATION])
+
+    def close(self, association: Association) -> None:
+        """Release an association that `open` returned."""
+        association.release()
+        self._measured(association)
 
     def echo(self) -> bool:
         """Ask for Verification; return whether the answer was success (PS3.4 Annex A)."""
@@ -59,6 +71,8 @@ class Modality:
         except PeerError as error:
             self._failed(error)
             return False
+        finally:
+            self._measured(association)
         self.observe(EchoAnswered(observer=self.observer, status=response.status_text))
         return response.status == 0x0000
 
@@ -77,15 +91,22 @@ class Modality:
     def send(self, sent: Iterable[tuple[str, Outgoing]], pairs: Iterable[tuple[str, str]]) -> int:
         """Send instances, each with the Study Instance UID under which it is noted, as `store` does.
 
-        One presentation context for each pair, so that an instance goes as it is encoded.
+        One presentation context for each pair, so that an instance goes as it is encoded. With `offers` one for each
+        SOP class, and an instance is brought to the transfer syntax that was accepted, where it can be without loss.
         """
-        association = self._associate([Context(sop_class, (syntax,)) for sop_class, syntax in pairs])
+        contexts = [Context(sop_class, (syntax,)) for sop_class, syntax in pairs]
+        if self.offers:
+            contexts = [Context(sop_class, self.offers) for sop_class in dict.fromkeys(each for each, _ in pairs)]
+        association = self._associate(contexts)
         if association is None:
             for study_instance_uid, instance in sent:
                 self._not_sent(instance, study_instance_uid, "no association")
             return 0
-        with association:
-            return sum(self._store(association, instance, study) for study, instance in sent)
+        try:
+            with association:
+                return sum(self._store(association, instance, study) for study, instance in sent)
+        finally:
+            self._measured(association)
 
     def commit(
         self,
@@ -152,8 +173,9 @@ class Modality:
 
     def _store(self, association: Association, instance: Outgoing, study_instance_uid: str) -> bool:
         try:
+            instance = self._encoded(association, instance)
             response = association.store(instance)
-        except PeerError as error:
+        except (PeerError, NotDicom) as error:
             self._not_sent(instance, study_instance_uid, str(error))
             return False
         seen = observation(instance.data_set, instance.transfer_syntax_uid)
@@ -173,13 +195,37 @@ class Modality:
         )
         return response.stored
 
+    def _encoded(self, association: Association, instance: Outgoing) -> Outgoing:
+        """Return the instance in the transfer syntax that was accepted. Raises `NotDicom` where it cannot be."""
+        accepted = association.accepted_syntaxes(instance.sop_class_uid) if self.offers else ()
+        if not accepted or instance.transfer_syntax_uid in accepted:
+            return instance
+        return transcoding.transcoded(instance, accepted[0])
+
+    def _measured(self, association: Association) -> None:
+        if self.maximum_length is not None:
+            self.observe(
+                LengthsMeasured(
+                    observer=self.observer,
+                    announced=self.maximum_length,
+                    longest=association.longest,
+                    association=self.association,
+                )
+            )
+
     def _associate(
         self, contexts: Sequence[Context], attend: Callable[[Any], Attendant] | None = None
     ) -> Association | None:
         """Return an association, or None when the gateway gave none, which is observed."""
         try:
             association = Association.request(
-                self.ae_title, self.gateway, contexts, tls=self.tls, source=self.source, attend=attend
+                self.ae_title,
+                self.gateway,
+                contexts,
+                tls=self.tls,
+                source=self.source,
+                attend=attend,
+                maximum_length=MAXIMUM_PDU if self.maximum_length is None else self.maximum_length,
             )
         except PeerRefused as error:
             self.observe(
@@ -196,21 +242,30 @@ class Modality:
                 )
             )
             return None
+        except ContextNotAccepted as error:
+            self._accepted(error.answers, None)
+            self._failed(error)
+            return None
         except PeerError as error:
             self._failed(error)
             return None
+        self._accepted(association.answers, association.maximum_length)
+        return association
+
+    def _accepted(self, answers: tuple[str, ...], maximum_length: int | None) -> None:
         self.observe(
             AssociationAccepted(
                 observer=self.observer,
                 calling_ae_title=self.ae_title,
                 called_ae_title=self.gateway.ae_title,
                 peer=self._peer,
-                proposed=association.proposed,
-                accepted=association.accepted,
+                proposed=len(answers),
+                accepted=sum(answer not in negotiated.RESULTS.values() for answer in answers),
+                contexts=answers,
+                maximum_length=maximum_length,
                 association=self.association,
             )
         )
-        return association
 
     @property
     def _peer(self) -> str:

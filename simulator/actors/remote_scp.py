@@ -11,18 +11,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from simulator.actors.observation import Observe, observation
 from simulator.actors.safekeeper import Commits, Safekeeper
 from simulator.errors import StartError
-from simulator.events import InstanceReceived
+from simulator.events import InstanceReceived, LengthsMeasured
 from simulator.wire import part10
 from simulator.wire.acceptor import Acceptor, EndAssociation
 from simulator.wire.association import Address, Context, Outgoing, Response, StoreRequest
 from simulator.wire.incidents import AssociationRequest, Rejection
 
 _OUT_OF_RESOURCES = 0xA700  # PS3.4 B.2.3
+_ANOTHER_CLASS = "1.2.840.10008.5.1.4.1.1.104.1"  # Encapsulated PDF Storage, which no image is
+
+
+WrongAnswer = Literal["message-id", "sop-instance", "sop-class", "no-status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,9 @@ class Behaviour:
     rejects: result, source and reason of A-ASSOCIATE-RJ (PS3.8 9.3.4), for so many `rejections` (None: all).
     commits: see `simulator.actors.safekeeper`. loses: so many of the first instances are gone when it is first asked
     for storage commitment.
+    maximum_length: the length of P-DATA-TF, in bytes, that it announces (PS3.8 D.1; 0: any); longer ones are taken too,
+    and it tells of the longest that came. context_result: it refuses every presentation context so (PS3.8 9.3.3.2).
+    answers_wrongly: what its C-STORE responses say of another request than theirs, or do not say.
     """
 
     status: int = 0x0000
@@ -45,6 +52,9 @@ class Behaviour:
     commits: Commits = "honestly"
     loses: int = 0
     reports: Literal["same", "new"] = "same"
+    maximum_length: int | None = None
+    context_result: Literal[0, 1, 2] = 0
+    answers_wrongly: WrongAnswer | None = None
 
 
 class RemoteSCP:
@@ -72,8 +82,19 @@ class RemoteSCP:
             ae_title, self._behaviour.commits, self._behaviour.loses, self._behaviour.reports == "same"
         )
         on_action = self._safekeeper.answer if self._behaviour.commits != "no" else None
+        announced, wrongly = self._behaviour.maximum_length, self._behaviour.answers_wrongly
         self._acceptor_at = partial(
-            Acceptor, ae_title, host, contexts=contexts, on_store=self._take, on_action=on_action, tls=tls
+            Acceptor,
+            ae_title,
+            host,
+            contexts=contexts,
+            on_store=self._take,
+            on_action=on_action,
+            tls=tls,
+            maximum_length=announced,
+            measured=None if announced is None else self._measured,
+            context_result=self._behaviour.context_result,
+            alter=None if wrongly is None else partial(_alter, wrongly),
         )
         self._associations = itertools.count(1)
         self._acceptor: Acceptor | None = None
@@ -118,6 +139,10 @@ class RemoteSCP:
             self._acceptor.stop()
         elif self._reserved is not None:
             self._reserved.close()
+
+    def _measured(self, longest: int) -> None:
+        announced = self._behaviour.maximum_length or 0
+        self._observe(LengthsMeasured(observer=self._observer, announced=announced, longest=longest))
 
     def _admit(self, asked: AssociationRequest) -> Rejection | None:
         number, limit = next(self._associations), self._behaviour.rejections
@@ -175,3 +200,15 @@ class RemoteSCP:
         except OSError as error:
             return Response(_OUT_OF_RESOURCES, f"cannot be written: {error.strerror}")
         return None
+
+
+def _alter(wrongly: WrongAnswer, response: Any) -> None:
+    """Make a C-STORE response (PS3.7 9.3.1.2) say something of another request than its own, or no status."""
+    if wrongly == "message-id":
+        response.MessageIDBeingRespondedTo = response.MessageIDBeingRespondedTo % 65535 + 1
+    elif wrongly == "sop-instance":
+        response.AffectedSOPInstanceUID = f"{response.AffectedSOPInstanceUID}"[:62] + ".9"
+    elif wrongly == "sop-class":
+        response.AffectedSOPClassUID = _ANOTHER_CLASS
+    else:
+        response.Status = None

@@ -9,7 +9,8 @@ import typer
 from simulator.cli import run
 
 _COMMANDS = {
-    "Scenarios": ("list", "schema"),
+    "Scenarios": ("list", "explain", "schema"),
+    "A run that was": ("check", "replay", "rerun"),
     "Roles, one by one": ("gateway", "send", "remote", "order", "study", "certs"),
     "A running gateway": ("status", "echo", "forward", "reconcile", "audit"),
     "Documents": ("conformance",),

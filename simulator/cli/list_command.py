@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,10 @@ from simulator.errors import UsageError
 
 
 def command(
+    folder: Annotated[
+        Path | None,
+        typer.Option("--scenarios", metavar="DIR", help="Those in this folder, and no others.", exists=True),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", metavar="", help="For a machine.")] = False,
     lies: Annotated[
         bool, typer.Option("--lies", metavar="", help="List what a study can lie about, for `mutate`.")
@@ -30,24 +35,24 @@ def command(
     elif requirements:
         from simulator.cli.requirement_list import print_requirements
 
-        print_requirements(as_json=as_json)
+        print_requirements(folder, as_json=as_json)
     else:
-        _scenarios(as_json)
+        _scenarios(folder, as_json=as_json)
 
 
-def _scenarios(as_json: bool) -> None:
+def _scenarios(folder: Path | None, *, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from simulator.scenario import load
     from simulator.scenario.plan import case_id
 
-    scenarios = load.everything()
+    scenarios = load.everything(folder)
     if as_json:
         terminal.print_json(
             [
                 scenario.model_dump(
-                    mode="json", include={"name", "title", "explain", "level", "tags", "verifies", "file"}
+                    mode="json", include={"name", "title", "explain", "level", "tags", "applies_to", "verifies", "file"}
                 )
                 | {"cases": [case_id(scenario, case) for case in scenario.cases]}
                 for scenario in scenarios

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.padding import Padding
@@ -32,12 +33,12 @@ class _Row:
         return self.requirement.why_not_tested or "by no scenario of this folder"
 
 
-def print_requirements(*, as_json: bool) -> None:
+def print_requirements(folder: Path | None, *, as_json: bool) -> None:
     """Print every requirement with the scenarios that verify it, or why none does, and how many of each there are.
 
     Raises `LoadError` with the mistakes of the scenarios.
     """
-    rows = _rows()
+    rows = _rows(folder)
     if as_json:
         terminal.print_json([_document(row) for row in rows])
         return
@@ -49,9 +50,9 @@ def print_requirements(*, as_json: bool) -> None:
     terminal.out.print(_summary(rows), soft_wrap=not terminal.out.is_terminal)
 
 
-def _rows() -> list[_Row]:
+def _rows(folder: Path | None) -> list[_Row]:
     verifying: dict[str, list[str]] = {}
-    for scenario in load.everything():
+    for scenario in load.everything(folder):
         for identifier in scenario.verifies:
             verifying.setdefault(identifier, []).append(scenario.name)
     return [_Row(each, tuple(sorted(verifying.get(each.id, ())))) for each in requirements.register().values()]

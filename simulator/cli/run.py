@@ -26,6 +26,10 @@ def run(
         list[str] | None, typer.Option("--tag", metavar="TAG", help="Run every scenario with this tag.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", metavar="", help="Run every scenario.")] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--scenarios", metavar="DIR", help="Take scenarios from this folder, and no others.", exists=True),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", metavar="N", min=0, help="Reproduce the bytes of an earlier run. Default: a new one."),
@@ -51,6 +55,9 @@ def run(
     workers: Annotated[
         int, typer.Option("-j", metavar="N", min=1, help="Run N cases side by side, each in a process of its own.")
     ] = 1,
+    step: Annotated[
+        bool, typer.Option("--step", metavar="", help="Wait for Enter before each step, and show what was seen.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Print result.json instead of the screen.")
     ] = False,
@@ -65,7 +72,7 @@ def run(
     if context.invoked_subcommand is not None:
         _refuse_options(context)
         return
-    scenarios = _selected(scenario or [], tag or [], everything)
+    scenarios = _selected(scenario or [], tag or [], everything, folder)
     chosen = performing.Chosen(
         name=_name(scenario or [], tag or [], everything),
         scenarios=scenarios,
@@ -74,6 +81,7 @@ def run(
         reports=reports,
         workers=workers,
         bound=_bound(bind or [], scenarios, owned=owned, workers=workers),
+        by_step=_by_step(step, workers),
         as_json=as_json,
     )
     raise typer.Exit(performing.perform(chosen))
@@ -89,13 +97,13 @@ def _refuse_options(context: typer.Context) -> None:
         raise UsageError(f"{flags} before `{command}` is for a run", f"options of {command} come after its name")
 
 
-def _selected(names: list[str], tags: list[str], everything: bool) -> tuple[Scenario, ...]:
+def _selected(names: list[str], tags: list[str], everything: bool, folder: Path | None) -> tuple[Scenario, ...]:
     """Return the scenarios asked for, each once. Nothing selected is a mistake, never a success."""
     from simulator.scenario import load
 
-    chosen = {name: load.named(name) for name in names}
+    chosen = {name: load.named(name, folder) for name in names}
     if tags or everything:
-        for scenario in load.everything():
+        for scenario in load.everything(folder):
             if everything or set(tags) & set(scenario.tags):
                 chosen.setdefault(scenario.name, scenario)
     if not chosen:
@@ -121,9 +129,13 @@ def _site(file: Path | None) -> Site:
 
 
 def _bound(texts: list[str], scenarios: tuple[Scenario, ...], *, owned: bool, workers: int) -> Bindings:
-    """Return the real systems of the run. They do one thing after the other, as the person at them does."""
     from simulator.scenario.binding import bindings
 
-    if texts and workers > 1:
-        raise UsageError("-j runs cases side by side, and a real system plays in one at a time", "leave -j out")
+    performing.refuse_workers(workers, bool(texts))
     return bindings(texts, scenarios, owned=owned)
+
+
+def _by_step(step: bool, workers: int) -> bool:
+    if step and workers > 1:
+        raise UsageError("-j runs cases side by side, and --step waits for a person in one at a time", "leave -j out")
+    return step

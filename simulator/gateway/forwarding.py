@@ -141,7 +141,7 @@ class Forwarder:
         offered = ", ".join(UID(each).name for each in dict.fromkeys((held.transfer_syntax_uid, *UNCOMPRESSED)))
         raise ContextNotAccepted(
             f"it is held in {UID(held.transfer_syntax_uid).name}, and {self._peer} takes "
-            f"{UID(held.sop_class_uid).name} in none of {offered}"
+            f"{UID(held.sop_class_uid).name} in none of {offered}{association.refusal(held.sop_class_uid)}"
         )
 
 

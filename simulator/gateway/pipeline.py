@@ -1,9 +1,8 @@
 """The whole story of an instance, and of the study that it belongs to.
 
-`receive -> Received -> persist -> Stored`, in the thread of the association, before C-STORE is answered; then,
-off the association and study by study, `inspect -> Inspected -> match -> Matched | Unmatched -> policy ->
-Verdict`. A late order sends a held study through `inspect` again. Each step takes the last step's frozen type,
-so the order of the steps cannot be wrong; bad data is a value (`Refused`, `Unmatched`), never an exception.
+`receive -> Received -> persist -> Stored`, in the thread of the association, before C-STORE is answered; then, off it
+and study by study, `inspect -> Inspected -> match -> Matched | Unmatched -> policy -> Verdict`; anew for a late order.
+Each step takes the last one's frozen type, so no order is wrong; bad data is a value, never an exception.
 """
 
 from __future__ import annotations
@@ -31,8 +30,7 @@ def receive(request: StoreRequest, site: Site, index: Index, store: Store) -> Re
         comment = "an instance with this UID and other content is held already"
         return Refused(request, statuses.HELD_WITH_OTHER_CONTENT.response(comment), found)
     rule = site.image_count_rule()
-    images = index.ever_held(found.study_instance_uid) + (not known.was_held)
-    if known.verdict == "new" and not rule.admits(images):
+    if known.verdict == "new" and not rule.admits(index.ever_held(found.study_instance_uid) + (not known.was_held)):
         comment = f"more than {site.image_limit.limit} images in this study"
         return Refused(request, statuses.beyond_image_limit(site).response(comment), found, exceeds_image_limit=True)
     return Received(request, found, known.verdict == "repeated", known.was_held)
@@ -42,10 +40,10 @@ def persist(received: Received, store: Store) -> Stored:
     """Write the file. Raises `OSError` when the file system does not take it."""
     request, head = received.request, received.header
     outgoing = Outgoing(head.sop_class_uid, head.sop_instance_uid, request.transfer_syntax_uid, request.data_set)
-    pieces = part10.head(outgoing, request.calling_ae_title), request.data_set
-    name = store.write(head.study_instance_uid, head.sop_instance_uid, *pieces)
-    found = row(head, request.transfer_syntax_uid, "", name, request.calling_ae_title)
-    return Stored(Taken(found, request.data_set, received.was_held))
+    meta = part10.head(outgoing, request.calling_ae_title)
+    name = store.write(head.study_instance_uid, head.sop_instance_uid, meta, request.data_set)
+    written = row(head, request.transfer_syntax_uid, "", name, request.calling_ae_title)
+    return Stored(Taken(written, request.data_set, received.was_held))
 
 
 def row(head: Header, transfer_syntax_uid: str, digest: str, file: str, calling_ae_title: str) -> InstanceRow:

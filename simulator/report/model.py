@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import simulator
 from simulator.report import story
+from simulator.report.steady import Steady
 from simulator.scenario import requirements
 from simulator.scenario.findings import Finding, Verdict, worst
 from simulator.scenario.model import Scenario
@@ -142,20 +143,21 @@ def _requirement(identifier: str) -> RequirementResult:
 
 
 def _case(outcome: CaseOutcome) -> CaseResult:
+    steady = Steady.of(outcome.history)
     return CaseResult(
         id=outcome.id,
         verdict=outcome.verdict,
         seconds=round(outcome.seconds, 3),
-        checks=tuple(_check(finding) for finding in outcome.findings),
-        steps=tuple(Step(at=at, observer=who, text=text) for at, who, text in story.tell(outcome.history)),
+        checks=tuple(_check(finding, steady) for finding in outcome.findings),
+        steps=tuple(Step(at=at, observer=who, text=steady.said(text)) for at, who, text in story.tell(outcome.history)),
     )
 
 
-def _check(finding: Finding) -> CheckResult:
+def _check(finding: Finding, steady: Steady) -> CheckResult:
     return CheckResult(
         check=finding.check,
         verdict=finding.verdict,
         expected=finding.expected,
-        observed=finding.observed,
-        because=finding.because,
+        observed=steady.said(finding.observed),
+        because=steady.said(finding.because),
     )

@@ -58,7 +58,7 @@ def _(event: StudyRecognised, names: Names) -> str:
 
 @told.register
 def _(event: GatewayStarted, names: Names) -> str:
-    return f"gateway {event.ae_title} started: it listens on port {event.dicom_port} (DICOM) and {event.hl7_port} (HL7)"
+    return f"gateway {event.ae_title} started: its DICOM and HL7 ports listen"
 
 
 @told.register

@@ -119,7 +119,7 @@ class Screen:
         self._print(Text())
         if folder is not None:
             self._print_labelled("Report", str(folder / "report.html"))
-        self._print_labelled("Again", words.command(result))
+        self._print_labelled("Again", words.command(result) if folder is None else f"simulate replay {folder}")
 
     def _show_progress(self, *columns: ProgressColumn) -> None:
         self._take_progress_away()

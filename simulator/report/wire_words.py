@@ -15,6 +15,7 @@ from simulator.events import (
     CommitmentRequested,
     EchoAnswered,
     Event,
+    LengthsMeasured,
     OrderAcknowledged,
     OrderFailed,
     OrderUnanswered,
@@ -38,7 +39,9 @@ def _(event: AssociationAccepted, names: Names) -> str:
     refused = event.proposed - event.accepted
     contexts = f"{event.accepted} of {event.proposed} presentation contexts accepted"
     contexts = "its presentation context accepted" if event.proposed == event.accepted == 1 else contexts
-    return f"association accepted: {_between(event)}; {contexts}" + (f", {refused} not" if refused else "")
+    why = sorted({each.replace("-", " ") for each in event.contexts if not each[:1].isdigit()})
+    told = f", {refused} not" + (f" ({', '.join(why)})" if why else "") if refused else ""
+    return f"association accepted: {_between(event)}; {contexts}{told}"
 
 
 @told.register
@@ -53,6 +56,13 @@ def _(event: AssociationRejected, names: Names) -> str:
 @told.register
 def _(event: AssociationFailed, names: Names) -> str:
     return f"association failed: {_between(event)}; {event.problem}"
+
+
+@told.register
+def _(event: LengthsMeasured, names: Names) -> str:
+    limit = f"{event.announced} announced" if event.announced else "no limit announced"
+    longest = f"the longest P-DATA-TF that came had {event.longest} bytes" if event.longest else "no P-DATA-TF came"
+    return f"association ended at {event.observer}: {longest}, {limit}"
 
 
 @told.register

@@ -7,9 +7,9 @@ from typing import get_args
 
 from pydicom.uid import UID
 
-from simulator.events import InstanceReceived, PixelsPlanned, StoreAnswered
+from simulator.events import InstanceReceived, LengthsMeasured, PixelsPlanned, StoreAnswered
 from simulator.scenario.evidence import Evidence
-from simulator.scenario.findings import Finding, called, finding
+from simulator.scenario.findings import Finding, called, finding, longest_pdu
 from simulator.scenario.model_expectations import ArrivalExpectation, ComparedKey, DownstreamExpectation
 
 _Arrived = list[InstanceReceived]
@@ -22,6 +22,11 @@ def findings(expected: DownstreamExpectation, evidence: Evidence) -> Iterator[Fi
         for found in _arrival(remote, name, arrival, evidence):
             unseen = evidence.arrivals_unseen(remote) or _unknown(found, evidence)
             yield finding(found.check, found.expected, found.observed, found.because, unseen)
+    for remote, there in expected.remotes.items():
+        if there.longest_pdu is not None:
+            measured = [e for e in evidence.of(LengthsMeasured) if e.observer == remote]
+            unseen = evidence.arrivals_unseen(remote)
+            yield longest_pdu(f"downstream.remotes.{remote}", there.longest_pdu, measured, unseen)
 
 
 # What is compared with what the modality sent.

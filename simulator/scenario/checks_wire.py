@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pydicom.uid import UID
+
 from simulator.events import (
     AssociationAccepted,
     AssociationFailed,
@@ -16,6 +18,7 @@ from simulator.events import (
     CommitmentRequested,
     ConnectionEnded,
     EchoAnswered,
+    LengthsMeasured,
     OrderAcknowledged,
     OrderFailed,
     OrderUnanswered,
@@ -24,7 +27,7 @@ from simulator.events import (
     StoreFailed,
 )
 from simulator.scenario.evidence import Evidence
-from simulator.scenario.findings import Finding, called, finding, words
+from simulator.scenario.findings import Finding, called, finding, longest_pdu, words
 from simulator.scenario.model_expectations import (
     AnswersExpectation,
     AssociationExpectation,
@@ -117,9 +120,30 @@ def _association(name: str, expected: AssociationExpectation, evidence: Evidence
     outcome = "failed" if failed else "rejected" if rejected else "accepted" if accepted else None
     why = [*(e.meaning for e in rejected), *(e.problem for e in failed)]
     because = "; ".join([f"association {name} was {outcome or 'never asked for'}", *why])
-    for key, value in expected.model_dump(exclude_none=True).items():
-        observed = outcome if key == "outcome" else getattr(rejected[-1], key) if rejected else None
-        yield finding(f"wire.associations.{name}.{key}", value, observed, because)
+    for key in ("outcome", "result", "source", "reason"):
+        if (value := getattr(expected, key)) is not None:
+            observed = outcome if key == "outcome" else getattr(rejected[-1], key) if rejected else None
+            yield finding(f"wire.associations.{name}.{key}", value, observed, because)
+    last = accepted[-1] if accepted else None
+    yield from _contexts(f"wire.associations.{name}", expected, last, because)
+    if expected.longest_pdu is not None:
+        measured = [e for e in evidence.of(LengthsMeasured) if e.association == name]
+        yield longest_pdu(f"wire.associations.{name}", expected.longest_pdu, measured)
+
+
+def _contexts(
+    where: str, expected: AssociationExpectation, accepted: AssociationAccepted | None, because: str
+) -> Iterator[Finding]:
+    """Compare how each context was answered, as the standard and the story name it, and how many were accepted."""
+    answers = [UID(each).keyword if each[:1].isdigit() else each for each in accepted.contexts] if accepted else None
+    if accepted is not None:
+        because = f"{accepted.accepted} of {accepted.proposed} presentation contexts were accepted"
+        refused = [f"{number}: {each}" for number, each in enumerate(answers or (), 1) if each[:1].islower()]
+        because += f"; not accepted: {', '.join(refused)}" if refused else ""
+    if expected.contexts is not None:
+        yield finding(f"{where}.contexts", list(expected.contexts), answers, because)
+    if expected.accepted is not None:
+        yield finding(f"{where}.accepted", expected.accepted, accepted.accepted if accepted else None, because)
 
 
 def _commitment(name: str, expected: CommitmentExpectation, evidence: Evidence) -> Iterator[Finding]:

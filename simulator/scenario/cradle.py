@@ -7,6 +7,7 @@ line that the runner has closed, in whatever way the runner ended, kills its pro
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -133,10 +134,15 @@ def become(program: Program, forked_by: int) -> None:
 
 
 def main() -> None:
-    """Import the modules named on the command line, and fork until the runner is gone."""
+    """Import the modules named on the command line, and fork until the runner is gone.
+
+    One that cannot be imported is left to the programs: who needs it will say so.
+    """
     asking, cradle = socket.socket(fileno=int(sys.argv[1])), os.getpid()
     for module in sys.argv[2:]:
-        importlib.import_module(module)
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+    sys.stdout.flush()  # or each program would print it again, and the runner never read it
     gc.collect()
     gc.freeze()  # what was imported is shared with every program, and a collection would copy it
     if program := Cradle(asking).serve():

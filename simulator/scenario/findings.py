@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from simulator.events import LengthsMeasured
 
 Verdict = Literal["error", "fail", "inconclusive", "waived", "not-applicable", "pass"]
 VERDICTS: tuple[Verdict, ...] = ("error", "fail", "inconclusive", "waived", "not-applicable", "pass")
@@ -35,6 +38,18 @@ def finding(check: str, expected: Any, observed: Any, because: str, unseen: str 
     if unseen:
         return Finding(check, "inconclusive", expected, None, f"nobody could see this: {unseen}")
     return Finding(check, "pass" if expected == observed else "fail", expected, observed, because)
+
+
+def longest_pdu(where: str, expected: str, measured: Sequence[LengthsMeasured], unseen: str = "") -> Finding:
+    """Return whether P-DATA-TF came, and all were as short as had been announced: `within`, else `beyond`."""
+    worst_first = sorted(measured, key=lambda e: e.longest - (e.announced or e.longest), reverse=True)
+    if not any(each.longest for each in measured):
+        return finding(f"{where}.longest_pdu", expected, None, "no P-DATA-TF came", unseen)
+    announced, longest = worst_first[0].announced, worst_first[0].longest
+    observed = "beyond" if announced and longest > announced else "within"
+    limit = f"{announced} had been announced" if announced else "no limit had been announced"
+    because = f"the longest P-DATA-TF that came had {longest} bytes; {limit}"
+    return finding(f"{where}.longest_pdu", expected, observed, because, unseen)
 
 
 def called(kind: str, name: str) -> str:

@@ -116,6 +116,8 @@ class GatewayProcess:
                 self._observe(from_record(record))
         except PeerError as error:
             self._lost = str(error)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours is not charged to the gateway
+            self._lost = f"{type(error).__name__}: {error}"
         finally:
             following.set()  # nobody need wait for what will not come
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +30,14 @@ class History:
     def of(self, kind: type[Seen]) -> tuple[Seen, ...]:
         """Return the events of one kind."""
         return tuple(event for event in self.events if isinstance(event, kind))
+
+    @property
+    def seconds(self) -> float:
+        """From the first event to the last, in the order in which they came."""
+        if not self.events:
+            return 0.0
+        first, last = (datetime.fromisoformat(event.at) for event in (self.events[0], self.events[-1]))
+        return (last - first).total_seconds()
 
 
 class Recorder:
@@ -62,10 +70,9 @@ class Recorder:
         return True
 
     def watch_quietly(self, seconds: float, ended: Callable[[], bool]) -> None:
-        """Watch for `seconds` whether something happens that should not; return early once it `ended` all doubt."""
-        deadline = time.monotonic() + seconds
+        """Watch for what should not happen until no event came for `seconds`; or less, once it `ended` all doubt."""
         with self._grown:
-            while not ended() and self._grown.wait(max(0.0, deadline - time.monotonic())):
+            while not ended() and self._wait_for_growth(seconds):
                 pass
 
     def history(self) -> History:
@@ -115,15 +122,22 @@ def read(file: Path) -> tuple[dict[str, Any], tuple[History, ...]]:
     if not records or records[0].get("history") != FORMAT:
         raise HarnessError(f"{file} is not a history that this version reads")
     if "end" not in records[-1] or records[-1]["events"] != len(records) - 2:
-        raise HarnessError(f"{file} has no footer: the run that wrote it did not finish")
+        raise unfinished(f"{file} has no footer")
     cases: dict[str, list[Event]] = {}
     for record in records[1:-1]:
         cases.setdefault(record.pop("case"), []).append(from_record(record))
     return records[0], tuple(History(case, tuple(events)) for case, events in cases.items())
 
 
+def unfinished(where: str) -> HarnessError:
+    """Return the error for a history that was cut short: nothing can be said of the run as a whole."""
+    return HarnessError(f"{where}: the run that wrote it did not finish", "`simulate replay` runs it again")
+
+
 def _records(file: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, 1):
+        if not line.endswith("\n"):  # a writer that was killed
+            raise unfinished(f"{file}:{number}: the line is cut off")
         try:
             yield json.loads(line)
         except ValueError as error:

@@ -25,26 +25,33 @@ from simulator.strict_yaml import Path_, nearest
 _Origins = Sequence[tuple[CommentedMap, Path_]]
 
 
-def files() -> dict[str, Path]:
-    """Return every scenario file by the scenario's name, which is the file's, in the order of their paths."""
-    found = sorted(resources.folder("scenarios", "*.yaml").rglob("*.yaml"))
+def files(folder: Path | None = None) -> dict[str, Path]:
+    """Return every scenario file by the scenario's name, which is the file's, in the order of their paths.
+
+    folder: where they are looked for; without it, where `resources` finds them. Raises `UsageError` for one of none.
+    """
+    found = sorted((folder or resources.folder("scenarios", "*.yaml")).rglob("*.yaml"))
+    if not found:
+        raise UsageError(f"there is no scenario in {folder}", "a scenario is a file NAME.yaml; see docs/scenarios.md")
     return {file.stem: file for file in found}
 
 
-def named(name: str) -> Scenario:
-    """Return the scenario `name`. Raises `UsageError` with near misses, or `LoadError`."""
-    known = files()
+def named(name: str, folder: Path | None = None) -> Scenario:
+    """Return the scenario `name`, of those in `folder`. Raises `UsageError` with near misses, or `LoadError`."""
+    known = files(folder)
     if name not in known:
-        advice = nearest(name, known) or f"looked in {resources.folder('scenarios', '*.yaml')}; see `simulate list`"
-        raise UsageError(f"there is no scenario {name!r}", advice)
+        looked = folder or resources.folder("scenarios", "*.yaml")
+        raise UsageError(
+            f"there is no scenario {name!r}", nearest(name, known) or f"looked in {looked}; see `simulate list`"
+        )
     return load(known[name])
 
 
-def everything() -> tuple[Scenario, ...]:
-    """Return all scenarios. Raises `LoadError` with the mistakes of every file."""
+def everything(folder: Path | None = None) -> tuple[Scenario, ...]:
+    """Return all scenarios in `folder`. Raises `LoadError` with the mistakes of every file, or `UsageError`."""
     loaded: list[Scenario] = []
     problems: list[Problem] = []
-    for file in files().values():
+    for file in files(folder).values():
         try:
             loaded.append(load(file))
         except LoadError as error:

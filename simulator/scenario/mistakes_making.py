@@ -8,11 +8,12 @@ from simulator.rules import sop_classes
 from simulator.scenario.mistakes import Mistake, endings
 from simulator.scenario.model import Case
 from simulator.scenario.model_given import SeriesSpec
-from simulator.scenario.model_steps import Commit, Forward, Store
+from simulator.scenario.model_steps import AssociateSpec, Commit, Forward, Store
 from simulator.strict_yaml import Path_
 from simulator.synthesis import compression
 from simulator.synthesis.classes import image_class
 from simulator.synthesis.lies import LIES, conflict
+from simulator.wire.association import MAXIMUM_CONTEXTS
 
 
 def not_to_be_made(case: Case) -> Iterator[Mistake]:
@@ -65,6 +66,8 @@ def not_to_be_done(case: Case) -> Iterator[Mistake]:
             yield from _not_there_to_forward((*where, "forward"), step.forward, case)
         if step.storing is not None:
             yield from _not_there_to_send((*where, "store"), step.storing, case)
+        if step.associate is not None:
+            yield from _not_to_be_proposed((*where, "associate"), step.associate)
         if len(path) > 1 and step.key in _BY_ITSELF:
             advice = "the others would find it gone, or not, as chance has it"
             yield Mistake((*where, step.key), f"{step.key} cannot be done together with other steps", advice)
@@ -98,6 +101,17 @@ def _not_there_to_send(path: Path_, store: Store, case: Case) -> Iterator[Mistak
     if known and store.associations > instances:
         message = f"there are {instances} instances to send over {store.associations} associations"
         yield Mistake((*path, "associations"), message)
+
+
+def _not_to_be_proposed(path: Path_, asked: AssociateSpec) -> Iterator[Mistake]:
+    proposed = len(asked.propose)
+    if asked.contexts is not None and not proposed:
+        yield Mistake((*path, "contexts"), "contexts are those of propose over and over, and there is none")
+    elif asked.contexts is not None and asked.contexts < proposed:
+        yield Mistake((*path, "contexts"), f"{proposed} contexts are proposed and do not fit into {asked.contexts}")
+    elif proposed > MAXIMUM_CONTEXTS:
+        message = f"{proposed} contexts are proposed; an association has {MAXIMUM_CONTEXTS} at most (PS3.8 9.3.2.2)"
+        yield Mistake((*path, "propose"), message)
 
 
 def _not_there_to_forward(path: Path_, forward: Forward, case: Case) -> Iterator[Mistake]:

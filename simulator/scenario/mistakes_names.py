@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from simulator.rules import sop_classes
+from simulator.scenario import proposals
 from simulator.scenario.mistakes import Mistake, endings
 from simulator.scenario.model import Case
-from simulator.scenario.model_steps import Store
+from simulator.scenario.model_steps import AssociateSpec, Store
 from simulator.strict_yaml import Path_, nearest
 from simulator.synthesis.classes import CLASSES
 from simulator.synthesis.lies import LIES
 
+_TO_LIST = 100
 _NAMES_IN_A_STEP = {
     "send_order": "order",
     "change_order.order": "order",
@@ -40,7 +42,8 @@ def unknown_names(case: Case) -> Iterator[Mistake]:
     """Yield every name that stands for nothing, with near misses."""
     for path, name, known, kind in _names(case):
         if name not in known:
-            advice = nearest(name, known) or f"known: {', '.join(sorted(known)) or 'none'}"
+            listed = ", ".join(sorted(known)) if len(known) < _TO_LIST else "see PS3.6 annex A"
+            advice = nearest(name, known) or f"known: {listed or 'none'}"
             yield Mistake(path, f"no {kind} {name!r}", advice)
 
 
@@ -54,9 +57,8 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
         yield ("given", "studies", study, "order"), spec.order, orders, "order"
         if spec.again is not None:
             yield ("given", "studies", study, "again"), spec.again, studies - {study}, "study"
-        for number, series in enumerate(spec.series):
-            path = ("given", "studies", study, "series", number, "sop_class")
-            yield path, series.sop_class, _sop_class_words(series.sop_class), "SOP class"
+    for where, text in _sop_classes(case):
+        yield ("given", *where), text, _sop_class_words(text), "SOP class"
     for study, told in case.mutate.items():
         yield ("mutate", study), study, studies, "study"
         for number, lie in enumerate(told):
@@ -78,6 +80,16 @@ def _names(case: Case) -> Iterator[tuple[Path_, str, set[str], str]]:
             yield path, arrival.keys, orders | {"study"}, "order"
 
 
+def _sop_classes(case: Case) -> Iterator[tuple[Path_, str]]:
+    """Yield the path below `given`, and what stands there for a SOP class."""
+    for study, spec in case.given.studies.items():
+        for number, series in enumerate(spec.series):
+            yield ("studies", study, "series", number, "sop_class"), series.sop_class
+    for remote, behaviour in case.given.remotes.items():
+        for number, taken in enumerate(behaviour.takes):
+            yield ("remotes", remote, "takes", number), taken
+
+
 def _names_in_steps(case: Case, known: Mapping[str, set[str]]) -> Iterator[tuple[Path_, str, set[str], str]]:
     for _, path, step in case.steps:
         for place, kind in _NAMES_IN_A_STEP.items():
@@ -87,9 +99,28 @@ def _names_in_steps(case: Case, known: Mapping[str, set[str]]) -> Iterator[tuple
         if isinstance(step.store, Store):
             for number, study in enumerate(step.store.studies):
                 yield ("when", *path, "store", "studies", number), study, known["study"], "study"
+        if step.associate is not None:
+            yield from _names_in_proposals(("when", *path, "associate", "propose"), step.associate)
     for path, ending in endings(case):
         if ending.storing is not None:
             yield (*path, "storing"), ending.storing, known["study"], "study"
+
+
+def _names_in_proposals(path: Path_, asked: AssociateSpec) -> Iterator[tuple[Path_, str, set[str], str]]:
+    for number, each in enumerate(asked.propose):
+        yield (*path, number, "sop_class"), each.sop_class, _words_of_the_standard(each.sop_class), "SOP class"
+        for place, syntax in enumerate(each.transfer_syntaxes):
+            where = (*path, number, "transfer_syntaxes", place)
+            yield where, syntax, _words_of_the_standard(syntax), "transfer syntax"
+
+
+def _words_of_the_standard(text: str) -> set[str]:
+    """Return the words that name a UID: `text` itself where it is one."""
+    try:
+        proposals.uid(text)
+    except KeyError:
+        return set(proposals.KEYWORDS)
+    return {text}
 
 
 def _value(model: object, keys: Sequence[str]) -> str | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from simulator.scenario import proposals
 from simulator.scenario.mistakes import Mistake
 from simulator.scenario.model import Case
+from simulator.scenario.model_steps import Step
 from simulator.strict_yaml import nearest
 
 
@@ -16,13 +18,14 @@ def never_seen(case: Case) -> Iterator[Mistake]:
     yield from _unseen_orders(case)
     yield from _unseen_studies(case)
     yield from _unseen_peers(case)
+    yield from _unseen_lengths(case)
     if not _leaves(case.then.model_dump()):
         yield Mistake(("then",), "nothing is expected: a scenario without a check proves nothing")
 
 
 def _unseen_acts(case: Case) -> Iterator[Mistake]:
     """Yield expectations of an echo, of associations and of an operator's rulings."""
-    if case.then.wire.echo is not None and not any(step.echo and not step.asks_remote for _, _, step in case.steps):
+    if case.then.wire.echo is not None and not any(_echoes(step) for _, _, step in case.steps):
         yield Mistake(("then", "wire", "echo"), "no step asks for an echo, so no answer can be seen")
     answers = case.then.operator.answers
     rulings = sum(step.reconcile is not None for _, _, step in case.steps)
@@ -32,10 +35,42 @@ def _unseen_acts(case: Case) -> Iterator[Mistake]:
     for remote in set(case.then.gateway.verifications or {}) - {step.asks_remote for _, _, step in case.steps}:
         message = f"no step has the gateway ask {remote!r} for Verification"
         yield Mistake(("then", "gateway", "verifications", remote), message, f"echo: {{to: {remote}}}")
-    asked = {step.associate.name for _, _, step in case.steps if step.associate}
+    asked = {name for name, _ in _associations(case)}
     for name in set(case.then.wire.associations) - asked:
         message = f"no step associates as {name!r}"
         yield Mistake(("then", "wire", "associations", name), message, nearest(name, asked))
+
+
+def _echoes(step: Step) -> bool:
+    asked = step.associate
+    asks = asked is not None and not asked.hold and proposals.verification_in(asked)
+    return asks or (step.echo is not None and not step.asks_remote)
+
+
+def _associations(case: Case) -> Iterator[tuple[str, int | None]]:
+    """Yield each association that has a name, with the maximum length that its modality announces."""
+    for _, _, step in case.steps:
+        by = case.given.modalities.get(step.by or "", case.given.modality)
+        if step.associate is not None:
+            own = step.associate.maximum_length
+            yield step.associate.name, by.maximum_length if own is None else own
+        elif step.storing is not None and step.storing.name is not None:
+            yield step.storing.name, by.maximum_length
+
+
+def _unseen_lengths(case: Case) -> Iterator[Mistake]:
+    """Yield expectations of lengths of P-DATA-TF of those who announce none, and so measure none."""
+    announced = dict(_associations(case))
+    advice = "maximum_length is what it announces"
+    for name, association in case.then.wire.associations.items():
+        if association.longest_pdu is not None and name in announced and announced[name] is None:
+            path = ("then", "wire", "associations", name, "longest_pdu")
+            yield Mistake(path, f"the modality of {name!r} announces no maximum length", advice)
+    for remote, there in case.then.downstream.remotes.items():
+        spec = case.given.remotes.get(remote)
+        if there.longest_pdu is not None and spec is not None and spec.maximum_length is None:
+            path = ("then", "downstream", "remotes", remote, "longest_pdu")
+            yield Mistake(path, f"remote {remote!r} announces no maximum length", advice)
 
 
 def _unseen_orders(case: Case) -> Iterator[Mistake]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from simulator.scenario.model_words import Name, RemoteName, State, Status, Strict, TransferSyntax
+from simulator.scenario.model_words import ContextAnswer, Name, RemoteName, State, Status, Strict, TransferSyntax
 
 ComparedKey = Literal["accession", "hkid", "name", "birth-date", "sex"]
 Answer = Literal[
@@ -54,6 +54,13 @@ class AssociationExpectation(Strict):
     result: int | None = Field(default=None, ge=0, le=255)
     source: int | None = Field(default=None, ge=0, le=255)
     reason: int | None = Field(default=None, ge=0, le=255)
+    contexts: tuple[ContextAnswer, ...] | None = Field(
+        default=None, description="How each context was answered, as proposed: the transfer syntax, or why none."
+    )
+    accepted: int | None = Field(default=None, ge=0, description="How many contexts were accepted.")
+    longest_pdu: Literal["within"] | None = Field(
+        default=None, description="No P-DATA-TF came that is longer than the modality announced."
+    )
 
 
 class CommitmentExpectation(Strict):
@@ -198,6 +205,9 @@ class ArrivalExpectation(Strict):
 class RemoteExpectation(Strict):
     """What is seen at one remote SCP."""
 
+    longest_pdu: Literal["within"] | None = Field(
+        default=None, description="No P-DATA-TF came that is longer than it announced."
+    )
     studies: dict[Name, ArrivalExpectation] = Field(default_factory=dict)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from simulator.scenario.model_words import CharacterSet, Name, RemoteName, Status, Strict, TransferSyntax
+from simulator.scenario.model_words import CharacterSet, MaximumLength, Name, RemoteName, Status, Strict, TransferSyntax
 
 Acknowledge = Literal["AL", "NE", "ER", "SU"]
 Title = Annotated[str, Field(min_length=1, max_length=16)]
@@ -87,6 +87,9 @@ class ModalitySpec(Strict):
     )
     trust: Literal["ca", "other-ca"] | None = Field(default=None, description="Whose certificates it takes: `ca`.")
     port: Literal["dicom", "dicom-tls"] | None = Field(default=None, description="Default: the one that fits `tls`.")
+    maximum_length: MaximumLength | None = Field(
+        default=None, description="The length of P-DATA-TF, in bytes, that it announces; 0: any."
+    )
 
 
 class FaultSpec(Strict):
@@ -131,8 +134,20 @@ class RemoteSpec(Strict):
     rejects: Literal[True] | RejectionSpec | None = Field(
         default=None, description="It rejects every association, for its calling AE title; or as this says."
     )
+    takes: tuple[str, ...] = Field(
+        default=(), description="The SOP classes it takes, by name, keyword or UID; empty: all of the site's."
+    )
     accepts: tuple[TransferSyntax, ...] = Field(default=(), description="The transfer syntaxes it takes; empty: all.")
+    context_result: Literal[1, 2] | None = Field(
+        default=None, description="It accepts no presentation context: 1, user rejection, or 2, no reason."
+    )
+    maximum_length: MaximumLength | None = Field(
+        default=None, description="The length of P-DATA-TF, in bytes, that it announces; 0: any."
+    )
     answers: Status = Field(default="0000", description="The status with which it answers.")
+    answers_wrongly: Literal["message-id", "sop-instance", "sop-class", "no-status"] | None = Field(
+        default=None, description="What is wrong with each of its answers; the instance is stored."
+    )
     times: int | None = Field(default=None, ge=1, description="To so many requests `answers` goes; without it, to all.")
     aborts_at: int | None = Field(default=None, ge=1, description="It aborts the association at this request.")
     hangs_at: int | None = Field(default=None, ge=1, description="It never answers this request.")

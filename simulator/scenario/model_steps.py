@@ -14,12 +14,25 @@ from simulator.scenario.model_words import Name, RemoteName, State, Strict
 Key = Literal["another-hkid", "another-name", "another-birth-date", "another-sex"]
 
 
+class ProposalSpec(Strict):
+    """A presentation context to propose (PS3.8 9.3.2.2), by names, keywords or UIDs of the standard."""
+
+    sop_class: str
+    transfer_syntaxes: tuple[str, ...] = Field(default=("ImplicitVRLittleEndian",), min_length=1)
+
+
 class AssociateSpec(ModalitySpec):
     """An association to open; what is not said is as with the modality that opens it."""
 
     name: Name
     by: Name | None = Field(default=None, description="Which of `given.modalities`; without it `given.modality`.")
     hold: bool = Field(default=False, description="Keep it open until all steps are done; else echo, and release.")
+    propose: tuple[ProposalSpec, ...] = Field(
+        default=(), description="The contexts that it proposes, in order; without them, one for Verification."
+    )
+    contexts: int | None = Field(
+        default=None, ge=1, le=128, description="So many contexts in all: those of `propose` over and over."
+    )
 
 
 class Echo(Strict):
@@ -47,6 +60,11 @@ class Store(Strict):
     by: Name | None = Field(default=None, description="Which of `given.modalities`; without it `given.modality`.")
     associations: int = Field(default=1, ge=1, description="Over so many associations, each with its share.")
     at_once: bool = Field(default=False, description="The associations are open at once; else one after the other.")
+    name: Name | None = Field(default=None, description="What `then.wire.associations` calls them.")
+    offers: tuple[Literal["ExplicitVRLittleEndian", "ImplicitVRLittleEndian"], ...] = Field(
+        default=(),
+        description="One context for each SOP class, with all of these; instances go in the one that is accepted.",
+    )
 
     @model_validator(mode="after")
     def _says_what(self) -> Store:

@@ -24,6 +24,16 @@ TransferSyntax = Literal[
     "JPEGLSLossless",
     "JPEG2000Lossless",
 ]
+ContextAnswer = Literal[
+    TransferSyntax,
+    "user-rejection",
+    "no-reason",
+    "abstract-syntax-not-supported",
+    "transfer-syntaxes-not-supported",
+]
+"""How a presentation context is answered (PS3.8 9.3.3.2): by the transfer syntax accepted, or by why none was."""
+MaximumLength = Annotated[int, Field(ge=0, le=0xFFFFFFFF)]
+"""Of P-DATA-TF, in bytes (PS3.8 D.1); 0: any."""
 CharacterSet = Literal["ISO_IR 6", "ISO_IR 100", "ISO_IR 192", "GB18030", "ISO 2022 IR 58"]
 
 

@@ -17,7 +17,17 @@ from typing import IO, Protocol
 from simulator.errors import HarnessError, StartError
 from simulator.scenario import cradle
 
-PRELOADED = ("simulator.cli", "simulator.cli.gateway_command", "simulator.gateway.server")
+PRELOADED = (
+    "simulator.cli",
+    "simulator.cli.gateway_command",
+    "simulator.gateway.server",
+    # What libraries import only when the gateway's HTTP API is first used.
+    "uvicorn.lifespan.off",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+    "anyio._backends._asyncio",
+    "encodings.idna",
+)
 """What every gateway needs: named and not imported, since this room does not know the gateway."""
 
 # OpenBLAS starts threads when it is loaded, and a process with threads must not fork.

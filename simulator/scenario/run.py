@@ -23,6 +23,7 @@ from simulator.scenario.checks import check
 from simulator.scenario.findings import Finding, Verdict, worst
 from simulator.scenario.history import History, Recorder
 from simulator.scenario.model import Case, Scenario
+from simulator.scenario.model_steps import PlacedStep
 from simulator.scenario.nursery import Nursery, Process, start_plainly
 from simulator.scenario.plan import Picture, Plan, case_id, pictures, plan
 from simulator.scenario.stage import Stage
@@ -98,7 +99,8 @@ class Listener:
     """Who wants to know how a run goes on: called as cases begin, as events come, and as cases end.
 
     `told`: with each case that has ended, in the order of the scenarios. `running`: side by side, with the ids of the
-    cases that are under way. `asked`: what a person is to do at a real system.
+    cases that are under way. `asked`: what a person is to do at a real system. `before`: with the steps that are done
+    next, as `Case.turns` has them; they are done when it returns.
     """
 
     begun: Callable[[Plan], None] = lambda _: None
@@ -107,6 +109,7 @@ class Listener:
     told: Callable[[CaseOutcome], None] = lambda _: None
     running: Callable[[Sequence[str]], None] = lambda _: None
     asked: Callable[[str], None] = lambda _: None
+    before: Callable[[Sequence[Sequence[PlacedStep]]], None] = lambda _: None
 
 
 def run(scenarios: Sequence[Scenario], settings: Settings, listener: Listener | None = None) -> list[ScenarioOutcome]:
@@ -124,8 +127,10 @@ def run(scenarios: Sequence[Scenario], settings: Settings, listener: Listener | 
 def run_case(scenario: Scenario, case: Case, settings: Settings, listener: Listener) -> CaseOutcome:
     """Run one case in a folder of its own, and judge it; one that is not about the site's facility is not run."""
     started = time.monotonic()
-    if lacking := [part for part in scenario.applies_to if part not in settings.site.facility.does]:
-        return _not_applicable(scenario, case, lacking, settings.site, listener)
+    if inapplicable := _not_applicable(scenario, case, settings.site):
+        listener.ended(inapplicable)
+        listener.told(inapplicable)
+        return inapplicable
     recorder = Recorder(case_id(scenario, case))
     recorder.watch(listener.seen)
     shown: tuple[Picture, ...] = ()
@@ -134,7 +139,7 @@ def run_case(scenario: Scenario, case: Case, settings: Settings, listener: Liste
         listener.begun(planned)
         if not _has_obstacles(settings.bound, case, recorder):
             recorder.observe(planned.event())
-            _play(planned, settings, recorder, listener.asked)
+            _play(planned, settings, recorder, listener)
             shown = pictures(planned, THUMBNAIL)
     except SimulatorError as error:
         recorder.observe(HarnessFailed(observer="runner", problem=str(error)))
@@ -149,17 +154,31 @@ def run_case(scenario: Scenario, case: Case, settings: Settings, listener: Liste
     return outcome
 
 
-def _not_applicable(
-    scenario: Scenario, case: Case, lacking: Sequence[str], site: Site, listener: Listener
-) -> CaseOutcome:
-    """Return the outcome of a case that is about another facility, with the reason."""
+def judged(scenarios: Sequence[Scenario], histories: Sequence[History], site: Site) -> list[ScenarioOutcome]:
+    """Judge a run again by what was seen in it; pure. A case of which nothing was kept is an error.
+
+    Its seconds are those from the first event of a case to the last.
+    """
+    by_case = {history.case: history for history in histories}
+
+    def outcome(scenario: Scenario, case: Case) -> CaseOutcome:
+        seen = by_case.get(case_id(scenario, case))
+        if seen is None:
+            return _not_applicable(scenario, case, site) or lost(scenario, case, "the history has nothing of this case")
+        return CaseOutcome(seen.case, case, seen, check(case, seen), seen.seconds)
+
+    return [ScenarioOutcome(each, tuple(outcome(each, case) for case in each.cases)) for each in scenarios]
+
+
+def _not_applicable(scenario: Scenario, case: Case, site: Site) -> CaseOutcome | None:
+    """Return the outcome of a case that is about another facility, with the reason; None for one that is about this."""
+    lacking = [part for part in scenario.applies_to if part not in site.facility.does]
+    if not lacking:
+        return None
     because = f"the facility of site {site.site} does not do this: {', '.join(lacking)}"
     found = Finding("applies_to", "not-applicable", list(scenario.applies_to), list(site.facility.does), because)
     identity = case_id(scenario, case)
-    outcome = CaseOutcome(identity, case, History(identity, ()), (found,), 0.0)
-    listener.ended(outcome)
-    listener.told(outcome)
-    return outcome
+    return CaseOutcome(identity, case, History(identity, ()), (found,), 0.0)
 
 
 def _has_obstacles(bound: Bindings, case: Case, recorder: Recorder) -> bool:
@@ -177,7 +196,7 @@ def lost(scenario: Scenario, case: Case, problem: str) -> CaseOutcome:
     return CaseOutcome(history.case, case, history, check(case, history), 0.0)
 
 
-def _play(planned: Plan, settings: Settings, recorder: Recorder, ask: Callable[[str], None]) -> None:
+def _play(planned: Plan, settings: Settings, recorder: Recorder, listener: Listener) -> None:
     """Play one case, from the start of everyone to what lies in the gateway's folder afterwards."""
     waiting = Waiting(planned)
     recorder.watch(waiting.count)
@@ -187,7 +206,7 @@ def _play(planned: Plan, settings: Settings, recorder: Recorder, ask: Callable[[
     stage.start()
     try:
         _note_pixels(planned, recorder)
-        Steps(planned, stage, recorder, waiting, settings.patience, ask).do_all()
+        Steps(planned, stage, recorder, waiting, settings.patience, listener.asked, listener.before).do_all()
         recorder.wait_until(waiting.is_settled, settings.patience)
         if waiting.must_not_happen():
             recorder.watch_quietly(waiting.watch(), waiting.has_happened)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,11 +20,12 @@ from simulator.actors.order_placer import OrderPlacer
 from simulator.actors.raw_peer import RawPeer
 from simulator.actors.remote_scp import Behaviour, RemoteSCP
 from simulator.events import Event, RoleBound
-from simulator.rules import transfer_syntaxes
+from simulator.rules import sop_classes, transfer_syntaxes
+from simulator.scenario import proposals
 from simulator.scenario.binding import GATEWAY, MODALITY
 from simulator.scenario.gateway_process import GatewayProcess, Launch
-from simulator.scenario.model_given import RemoteSpec
-from simulator.scenario.model_steps import AssociateSpec
+from simulator.scenario.model_given import ModalitySpec, RemoteSpec
+from simulator.scenario.model_steps import AssociateSpec, Store
 from simulator.scenario.plan import Plan
 from simulator.scenario.real_gateway import RealGateway, Whereabouts
 from simulator.scenario.stage_relays import ORDERS, Relays
@@ -133,7 +135,8 @@ class Stage:
         given = self._plan.case.given
         how = given.modality if name is None else given.modalities[name]
         if asked is not None:
-            how = how.model_copy(update=asked.model_dump(exclude_none=True, exclude={"name", "by", "hold"}))
+            own = set(ModalitySpec.model_fields)
+            how = how.model_copy(update=asked.model_dump(exclude_none=True, include=own))
         at = self._gateway_now
         over_tls = how.port == "dicom-tls" or (how.port is None and how.tls is not None)
         port = at.dicom_tls_port if over_tls else at.dicom_port
@@ -145,7 +148,14 @@ class Stage:
             tls=certificates.credentials(self._certificates, how.tls, how.trust),
             source=how.address or "",
             association=asked.name if asked else "",
+            maximum_length=how.maximum_length,
+            proposes=proposals.contexts(asked) if asked else (),
         )
+
+    def sender(self, store: Store) -> Modality:
+        """Return the modality that sends what a step says, as it says."""
+        offers = tuple(compression.by_name(each).uid for each in store.offers)
+        return replace(self.modality(store.by), association=store.name or "", offers=offers)
 
     def order_placer(self, time_out: float) -> OrderPlacer:
         """Return who sends HL7 messages to the gateway. time_out: seconds to wait for each acknowledgement."""
@@ -192,11 +202,12 @@ class Stage:
             return _Scripted(RawPeer(pdu_script.script(spec.script), self._observe, name))
         known = self._known_to_site(name) if GATEWAY in self._bound else None
         accepted = tuple(compression.by_name(each).uid for each in spec.accepts) or transfer_syntaxes.ACCEPTED
+        taken = [sop_classes.by_name(each) for each in spec.takes] or self._plan.site.storage_classes()
         return RemoteSCP(
             known.ae_title if known else name.upper(),
             known.host if known else _LOOPBACK,
             known.port if known else 0,
-            [Context(sop_class.uid, accepted) for sop_class in self._plan.site.storage_classes()],
+            [Context(sop_class.uid, accepted) for sop_class in taken],
             self._observe,
             observer=name if self._plan.case.given.remotes else "remote",
             tls=self._acceptor_tls(spec),
@@ -296,4 +307,7 @@ def _behaviour(spec: RemoteSpec) -> Behaviour:
         commits=spec.commits,
         loses=spec.loses,
         reports=spec.reports,
+        maximum_length=spec.maximum_length,
+        context_result=spec.context_result or 0,
+        answers_wrongly=spec.answers_wrongly,
     )

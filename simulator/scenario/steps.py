@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from simulator.events import Event, ForwardAsked, NotCarriedOut, StoreAnswered, StudyRecognised, WaitEnded
+from simulator.scenario import proposals
 from simulator.scenario.binding import MODALITY
 from simulator.scenario.history import Recorder
 from simulator.scenario.messages import PlannedMessage
@@ -16,13 +17,12 @@ from simulator.scenario.plan import Plan
 from simulator.scenario.sending import sendings
 from simulator.scenario.stage import OPERATOR, Stage
 from simulator.scenario.waiting import Waiting
-from simulator.wire.association import Association
 
 
 class Steps:
     """The steps of one case. `patience`: seconds without any event after which a wait is given up.
 
-    `ask` gets what a person is to do at a real system.
+    `ask` gets what a person is to do at a real system, `before` the steps that are done when it returns.
     """
 
     def __init__(
@@ -33,23 +33,26 @@ class Steps:
         waiting: Waiting,
         patience: float,
         ask: Callable[[str], None],
+        before: Callable[[Sequence[Sequence[PlacedStep]]], None],
     ) -> None:
         self._ask = ask
+        self._before = before
         self._plan = planned
         self._stage = stage
         self._recorder = recorder
         self._waiting = waiting
         self._patience = patience
-        self._held: list[Association] = []
+        self._held: list[Callable[[], None]] = []
 
     def do_all(self) -> None:
         """Do every step, and release the associations that were held open meanwhile."""
         try:
             for branches in self._plan.case.turns:
+                self._before(branches)
                 _at_once([partial(self._do_in_turn, branch) for branch in branches])
         finally:
-            for association in self._held:
-                association.release()
+            for close in self._held:
+                close()
 
     def _do_in_turn(self, steps: Sequence[PlacedStep]) -> None:
         for step in steps:
@@ -93,7 +96,8 @@ class Steps:
             self._await_study(step.storing.names[0])
             return
         parts = sendings(step.storing, self._plan.studies)
-        acts = [partial(self._stage.modality(step.by).send, part, part.pairs) for part in parts]
+        modality = self._stage.sender(step.storing)
+        acts = [partial(modality.send, part, part.pairs) for part in parts]
         for turn in [acts] if step.storing.at_once else [[act] for act in acts]:
             _at_once(turn)
 
@@ -112,10 +116,13 @@ class Steps:
 
     def _associate(self, asked: AssociateSpec) -> None:
         modality = self._stage.modality(asked.by, asked)
-        if not asked.hold:
+        if not asked.hold and proposals.verification_in(asked):
             modality.echo()
         elif association := modality.open():
-            self._held.append(association)
+            if asked.hold:
+                self._held.append(partial(modality.close, association))
+            else:
+                modality.close(association)
 
     def _wait(self, step: str, wait: Wait) -> None:
         met = self._recorder.wait_until(lambda: self._waiting.has_come(wait), self._patience)

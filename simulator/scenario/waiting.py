@@ -16,6 +16,7 @@ from simulator.events import (
     Event,
     InstanceReceived,
     InstanceStored,
+    LengthsMeasured,
     RoleBound,
     ScriptEnded,
     StudyChanged,
@@ -27,8 +28,8 @@ from simulator.scenario.model_expectations import ArrivalExpectation, StudyExpec
 from simulator.scenario.model_steps import Wait
 from simulator.scenario.plan import Plan
 
-WATCH = 0.3
-"""Seconds to watch for what must not happen, after everything that must happen did."""
+WATCH = 0.2
+"""Seconds without any event to watch for what must not happen, after everything that must happen did."""
 
 
 class Waiting:
@@ -70,6 +71,11 @@ class Waiting:
             )
             and tally.played >= set(then.wire.peers)
             and all(
+                remote in tally.measured or arrivals_unseen(tally.bound, remote)
+                for remote, there in then.downstream.remotes.items()
+                if there.longest_pdu is not None
+            )
+            and all(
                 len(arrived) >= (arrival.instances or 0) and arrived.total() - len(arrived) >= (arrival.repeated or 0)
                 for arrival, arrived in self._arrivals()
             )
@@ -93,7 +99,7 @@ class Waiting:
         return 0 in counts
 
     def watch(self) -> float:
-        """Return for how many seconds more to watch for what must not happen.
+        """Return how many seconds without any event to watch for what must not happen.
 
         Where no state of a study is expected, nobody has waited for the gateway to make up its mind: it may still send.
         """
@@ -151,6 +157,7 @@ class _Tally:
         self.reports: dict[str, list[str]] = {}
         self.purged: Counter[str] = Counter()
         self.played: set[str] = set()  # peers whose script has ended
+        self.measured: set[str] = set()  # who said how long the longest P-DATA-TF was
         self._studies: dict[str, str] = {}  # by the Transaction UID that the modality asked under
 
     def count(self, event: Event) -> None:
@@ -172,6 +179,8 @@ class _Tally:
             self.rejected[event.field] += 1
         elif isinstance(event, ScriptEnded):
             self.played.add(event.observer)
+        elif isinstance(event, LengthsMeasured):
+            self.measured.add(event.observer)
         elif isinstance(event, ConnectionBroken):
             self.broken[event.problem] += 1
         else:

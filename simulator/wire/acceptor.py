@@ -14,6 +14,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import register_uid
@@ -33,9 +34,10 @@ from simulator.wire.association import (
 from simulator.wire.commitment import PUSH_MODEL, TRANSFER_SYNTAXES
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.dialogue import ActionService, Dialogue, ReportService, long_string
-from simulator.wire.guard import Guard, Settings
+from simulator.wire.guard import MAXIMUM_MESSAGE, Guard, Settings
 from simulator.wire.incidents import Admit, AssociationRequest, Incident, Rejection, Tell, rejection
 from simulator.wire.listener import Listener
+from simulator.wire.negotiated import Lengths
 from simulator.wire.store_plane import StoreCommand
 
 # pynetdicom knows no service for the two classes that PS3 retired in 2004, accepts their contexts all the same,
@@ -72,6 +74,11 @@ class Acceptor:
     among `calling_ae_titles` (None: any). `tell` hears of every rejection, abort and hang-up; without it, the log
     does. Verification is accepted beside `contexts`, and storage commitment where one
     of its services is given: `on_action` as its SCP, `on_report` as its SCU, whatever roles the peer proposes.
+
+    maximum_length: of P-DATA-TF, in bytes, that peers are told to send at most (PS3.8 D.1; 0: any). Where it is given,
+    longer ones are taken all the same, and `measured` hears of the longest of each association that ends.
+    context_result: answers so (1 to 4) each context that it would accept. alter: changes each C-STORE response before
+    it goes.
     """
 
     def __init__(
@@ -90,20 +97,28 @@ class Acceptor:
         tell: Tell | None = None,
         time_outs: TimeOuts | None = None,
         tls: ssl.SSLContext | None = None,
+        maximum_length: int | None = None,
+        measured: Callable[[int], None] | None = None,
+        context_result: int = 0,
+        alter: Callable[[C_STORE], None] | None = None,
     ) -> None:
         self._on_store = on_store
+        self._measured, self._context_result, self._alter = measured, context_result, alter
         self._on_action, self._on_report = on_action, on_report
         self._where = (host, port)
         self._ae = new_ae(ae_title)
-        self._ae.maximum_pdu_size = MAXIMUM_PDU
+        self._ae.maximum_pdu_size = MAXIMUM_PDU if maximum_length is None else maximum_length
         # This module counts associations, and the guard's time-outs come before these of the library.
         self._ae.maximum_associations = _NO_LIMIT
         limits = time_outs or TimeOuts()
         self._ae.acse_timeout = limits.acse + _LIBRARY_LATER
         self._ae.dimse_timeout = limits.dimse
         self._ae.network_timeout = None
-        serve_store = self._serve_past_library if store_plane.is_on() else None
-        self._settings = Settings(limits, MAXIMUM_PDU, maximum_associations + _BEYOND, tell or _log, serve_store)
+        # Past pynetdicom nobody alters a response, and nothing is taken that is longer than usual.
+        past_library = store_plane.is_on() and alter is None and maximum_length is None
+        serve_store = self._serve_past_library if past_library else None
+        taken = MAXIMUM_PDU if maximum_length is None else MAXIMUM_MESSAGE
+        self._settings = Settings(limits, taken, maximum_associations + _BEYOND, tell or _log, serve_store)
         self._admit = admit or _admission(ae_title, calling_ae_titles, maximum_associations)
         self._tls = tls
         for context in (VERIFICATION_CONTEXT, *contexts):
@@ -159,6 +174,12 @@ class Acceptor:
             dialogue = Dialogue(association, on_action=self._on_action, on_report=self._on_report)
             if association.guard.plane is not None:
                 association.guard.plane.companion = dialogue
+        if self._measured is not None:
+            _measure(event.assoc, self._measured)
+        if self._context_result:
+            _refuse_contexts(event.assoc, self._context_result)
+        if self._alter is not None:
+            _alter_responses(event.assoc, self._alter)
 
     def _consider(self, event: evt.Event) -> None:
         """Reject an association, or let the library accept it."""
@@ -242,6 +263,37 @@ def _closed(event: evt.Event) -> None:
     association.guard.close()
     if association.requestor.primitive is None:
         association.dul.to_user_queue.put(None)
+
+
+def _measure(association: Any, measured: Callable[[int], None]) -> None:
+    lengths = Lengths()
+    association.bind(evt.EVT_DATA_RECV, lengths.take)
+    association.bind(evt.EVT_CONN_CLOSE, lambda _: measured(lengths.longest))
+
+
+def _refuse_contexts(association: Any, result: int) -> None:
+    """Have A-ASSOCIATE-AC refuse what was negotiated, for which pynetdicom has no setting."""
+    send_accept = association.acse.send_accept
+
+    def refusing() -> None:
+        for context in association._accepted_cx.values():
+            context.result = result
+        association._rejected_cx += association._accepted_cx.values()
+        association._accepted_cx = {}
+        send_accept()
+
+    association.acse.send_accept = refusing
+
+
+def _alter_responses(association: Any, alter: Callable[[C_STORE], None]) -> None:
+    send = association.dimse.send_msg
+
+    def altered(message: Any, context_id: int) -> None:
+        if isinstance(message, C_STORE) and message.MessageIDBeingRespondedTo is not None:
+            alter(message)
+        send(message, context_id)
+
+    association.dimse.send_msg = altered
 
 
 def _admission(ae_title: str, callers: Collection[str] | None, maximum_associations: int) -> Admit:

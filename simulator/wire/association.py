@@ -42,6 +42,8 @@ from simulator.errors import (
 )
 from simulator.wire import command_set, store_plane
 from simulator.wire.incidents import REJECT_REASONS
+from simulator.wire.negotiated import Lengths, answers, refusals
+from simulator.wire.pdus import SHORTEST_DATA
 from simulator.wire.send_plane import SendPlane
 from simulator.wire.titles import on_the_wire, printable, send_titles
 from simulator.wire.tls import Credentials, RequestorContext
@@ -58,6 +60,8 @@ MAXIMUM_CONTEXTS = 128
 _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")  # PS3.5 6.2
 _POLL_SECONDS = 0.05
 _ENDED_AT_ONCE = "{peer} ended the association as soon as it had accepted it"
+_NO_ROOM = "{peer} takes P-DATA-TF of {length} bytes at most, and no message has room in that (PS3.8 D.1)"
+_ENDED = "{peer} ended the association before it answered"
 
 _LOG = logging.getLogger(__name__)
 
@@ -182,10 +186,12 @@ class Association:
         time_outs: TimeOuts,
         route: Route,
         attend: Callable[[Any], Attendant] | None = None,
+        maximum_length: int = MAXIMUM_PDU,
     ) -> None:
         """Request an association. Use `request`."""
         self.peer = peer
         self._message_id = 0
+        self._left = False  # it was this side that ended the association
         self._patience = time_outs.dimse
         ae = new_ae(printable(calling_ae_title))
         ae.connection_timeout = time_outs.connection
@@ -194,6 +200,7 @@ class Association:
         ae.network_timeout = None
         titles = on_the_wire(peer.ae_title) + on_the_wire(calling_ae_title)
         self._attendants: list[Attendant] = []
+        self._lengths = Lengths()
 
         self._plane: SendPlane | None = None
 
@@ -203,13 +210,18 @@ class Association:
                 self._attendants.append(attend(library))
             elif store_plane.is_on():
                 self._plane = SendPlane(library)
+            if maximum_length != MAXIMUM_PDU:
+                library.bind(evt.EVT_DATA_RECV, self._lengths.take)
 
-        self._library = _negotiated(ae, peer, contexts, route, titles, attended)
+        self._library = _negotiated(ae, peer, contexts, route, titles, attended, maximum_length)
         self._parking_place = _ParkingPlace()
         self._library._reactor_checkpoint = self._parking_place
         if not self._parking_place.wait_until_parked(self._library, time_outs.acse):
             self._library.abort()
             raise PeerAborted(_ENDED_AT_ONCE.format(peer=peer))
+        if 0 < (length := self.maximum_length) < SHORTEST_DATA:
+            self._library.abort()
+            raise PeerAborted(_NO_ROOM.format(peer=peer, length=length))
 
     @classmethod
     def request(
@@ -222,6 +234,7 @@ class Association:
         tls: Credentials | None = None,
         source: str = "",
         attend: Callable[[Any], Attendant] | None = None,
+        maximum_length: int = MAXIMUM_PDU,
     ) -> Association:
         """Open an association to `peer`, proposing `contexts` (at most 128), over TLS where `tls` says with what.
 
@@ -229,12 +242,13 @@ class Association:
         not allow, up to 16 characters of Latin-1, and go as the bytes that they are, padded with spaces.
 
         attend: called with pynetdicom's association before anything is negotiated, for who serves requests of the
-        peer on it.
+        peer on it. maximum_length: of P-DATA-TF, in bytes, that the peer is told to send at most (PS3.8 D.1); 0: any.
         Raises `PeerUnreachable`, `PeerRefused`, `PeerAborted`, `PeerSilent` or `ContextNotAccepted`.
         """
         if not 0 < len(contexts) <= MAXIMUM_CONTEXTS:
             raise UsageError(f"an association proposes 1 to {MAXIMUM_CONTEXTS} presentation contexts")
-        return cls(calling_ae_title, peer, contexts, time_outs or TimeOuts(), Route(tls, source), attend)
+        route, limits = Route(tls, source), time_outs or TimeOuts()
+        return cls(calling_ae_title, peer, contexts, limits, route, attend, maximum_length)
 
     def __enter__(self) -> Association:
         return self
@@ -248,14 +262,19 @@ class Association:
             self.abort()
 
     @property
-    def proposed(self) -> int:
-        """Number of presentation contexts proposed."""
-        return len(self._library.requestor.requested_contexts)
+    def answers(self) -> tuple[str, ...]:
+        """How each context was answered, as proposed: the transfer syntax accepted, else why not."""
+        return answers(self._library)
 
     @property
-    def accepted(self) -> int:
-        """Number of presentation contexts accepted."""
-        return len(self._library.accepted_contexts)
+    def maximum_length(self) -> int:
+        """The length of P-DATA-TF that the peer takes, in bytes (PS3.8 D.1); 0: any."""
+        return self._library.acceptor.maximum_length or 0
+
+    @property
+    def longest(self) -> int:
+        """The length of the longest P-DATA-TF that came, in bytes; known where `maximum_length` was asked for."""
+        return self._lengths.longest
 
     def accepts(self, sop_class_uid: str, transfer_syntax_uid: str) -> bool:
         """Tell whether an accepted context carries this SOP class in this transfer syntax."""
@@ -265,6 +284,10 @@ class Association:
         """Return the transfer syntaxes that were accepted for the SOP class."""
         contexts = self._library.accepted_contexts
         return tuple(str(c.transfer_syntax[0]) for c in contexts if c.abstract_syntax == sop_class_uid)
+
+    def refusal(self, sop_class_uid: str) -> str:
+        """Return in brackets why contexts of the SOP class were refused (PS3.8 9.3.3.2); empty where none was."""
+        return refusals(self._library, sop_class_uid)
 
     def echo(self) -> Response:
         """Send C-ECHO-RQ and return the response. Raises `PeerError` when none comes."""
@@ -292,7 +315,8 @@ class Association:
         number = self._next_message_id()
         if self._plane_is_clear():
             command = store_plane.store_request(number, outgoing.sop_class_uid, outgoing.sop_instance_uid)
-            return self._past_library(command, context, outgoing.data_set, outgoing.sop_instance_uid)
+            uids = outgoing.sop_class_uid, outgoing.sop_instance_uid
+            return self._past_library(command, context, outgoing.data_set, uids)
         request = C_STORE()
         request.MessageID = number
         request.Priority = 2
@@ -329,12 +353,14 @@ class Association:
             attendant.settle()
         self._hand_back()
         if self._library.is_established:
+            self._left = True
             self._library.release()
 
     def abort(self) -> None:
         """End the association at once (A-ABORT)."""
         self._hand_back()
         if self._library.is_established:
+            self._left = True
             self._library.abort()
 
     def hang_up(self) -> None:
@@ -354,7 +380,7 @@ class Association:
         agreed = self.accepted_syntaxes(outgoing.sop_class_uid)
         name = UID(outgoing.sop_class_uid).name
         if not agreed:
-            return f"{self.peer} accepted no presentation context for {name}{_refusals(self._library, name)}"
+            return f"{self.peer} accepted no presentation context for {name}{self.refusal(outgoing.sop_class_uid)}"
         wanted = UID(outgoing.transfer_syntax_uid).name
         return f"{self.peer} takes {name} in {', '.join(UID(a).name for a in agreed)}, not in {wanted}"
 
@@ -378,56 +404,74 @@ class Association:
         )
 
     def _past_library(
-        self, command: bytes, context: _LibraryContext, data: bytes = b"", sop_instance_uid: str = ""
+        self, command: bytes, context: _LibraryContext, data: bytes = b"", uids: tuple[str, str] = ("", "")
     ) -> Response:
         assert self._plane is not None
         try:
             answer = self._plane.exchange(cast(int, context.context_id), command, data, self._patience)
         except TimeoutError:
-            raise self._no_response() from None
+            self._library.abort()
+            raise self._silence() from None
         except NotDicom as error:
             self.abort()
             raise PeerAborted(f"{self.peer} answered what cannot be read: {error}") from error
         if answer is None:
-            return self._answer(command_set.decode(command).number(command_set.MESSAGE_ID), sop_instance_uid)
-        self._check_instance(answer.text(command_set.AFFECTED_SOP_INSTANCE_UID), sop_instance_uid)
+            return self._answer(command_set.decode(command).number(command_set.MESSAGE_ID), uids)
+        subject = command_set.AFFECTED_SOP_CLASS_UID, command_set.AFFECTED_SOP_INSTANCE_UID
+        self._check_subject([answer.text(each) for each in subject], uids)
         return Response(answer.number(command_set.STATUS) or 0, answer.text(command_set.ERROR_COMMENT))
 
     def _exchange(self, request: C_ECHO | C_STORE | N_ACTION | N_EVENT_REPORT, context: _LibraryContext) -> Response:
         self._hand_back()
         if not self._library.is_established or self._has_ended():
-            self.abort()
-            raise PeerAborted(f"the association with {self.peer} has ended")
+            raise self._no_association()
         self._library.dimse.send_msg(request, cast(int, context.context_id))
-        sent = str(request.AffectedSOPInstanceUID or "") if isinstance(request, C_STORE) else ""
-        return self._answer(request.MessageID, sent)
+        uids = ("", "")
+        if isinstance(request, C_STORE):
+            uids = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
+        return self._answer(request.MessageID, uids)
 
-    def _answer(self, message_id: int | None, sop_instance_uid: str = "") -> Response:
-        """Wait for the response that pynetdicom reads; of C-STORE, to this instance."""
+    def _answer(self, message_id: int | None, uids: tuple[str, str]) -> Response:
+        """Wait for the response that pynetdicom reads; uids: of C-STORE, SOP class and instance of the request."""
         _, response = self._library.dimse.get_msg(block=True)
         if response is None:
             raise self._no_response()
-        if response.MessageIDBeingRespondedTo != message_id or response.Status is None:
+        if response.MessageIDBeingRespondedTo != message_id:
             self.abort()
             raise PeerAborted(f"{self.peer} answered another message than the one it was sent")
-        self._check_instance(str(getattr(response, "AffectedSOPInstanceUID", None) or ""), sop_instance_uid)
+        if response.Status is None:
+            self.abort()
+            raise PeerAborted(f"{self.peer} answered without a status")
+        told = (getattr(response, keyword, None) for keyword in ("AffectedSOPClassUID", "AffectedSOPInstanceUID"))
+        self._check_subject([str(uid or "") for uid in told], uids)
         return Response(int(response.Status), str(getattr(response, "ErrorComment", None) or ""))
 
-    def _check_instance(self, answered: str, sent: str) -> None:
-        """Raise `PeerAborted` for a response that names another instance (PS3.7 9.3.1.2; it may name none)."""
-        if sent and answered not in ("", sent):
-            self.abort()
-            raise PeerAborted(f"{self.peer} answered about another instance ({answered}) than {sent}")
+    def _check_subject(self, answered: Sequence[str], sent: Sequence[str]) -> None:
+        """Raise `PeerAborted` for a response about another SOP class or instance (PS3.7 9.3.1.2; it may name none)."""
+        for what, told, asked in zip(("SOP class", "SOP instance"), answered, sent, strict=True):
+            if asked and told not in ("", asked):
+                self.abort()
+                raise PeerAborted(f"{self.peer} answered about another {what} ({told}) than {asked}")
 
     def _has_ended(self) -> bool:
         # An ended association leaves its primitive on the user queue; a silent peer leaves nothing there.
         return not self._library.dul.is_alive() or self._library.dul.peek_next_pdu() is not None
 
+    def _no_association(self) -> PeerAborted:
+        """Return the same error whether the peer ended the association before a request or after it."""
+        left = self._left
+        self.abort()
+        return PeerAborted(f"the association with {self.peer} has ended" if left else _ENDED.format(peer=self.peer))
+
     def _no_response(self) -> PeerAborted | PeerSilent:
         ended = self._has_ended()
+        self._left = not ended
         self._library.abort()
         if ended:
-            return PeerAborted(f"{self.peer} ended the association before it answered")
+            return PeerAborted(_ENDED.format(peer=self.peer))
+        return self._silence()
+
+    def _silence(self) -> PeerSilent:
         return PeerSilent(f"{self.peer} gave no answer within {self._library.dimse_timeout:g} s")
 
 
@@ -467,6 +511,7 @@ def _negotiated(
     route: Route,
     titles: bytes,
     attend: Callable[[_LibraryAssociation], None],
+    maximum_length: int,
 ) -> _LibraryAssociation:
     """Return an established association, or raise the `PeerError` that says why there is none."""
     seen: set[str] = set()
@@ -489,7 +534,7 @@ def _negotiated(
         peer.port,
         contexts=[build_context(c.abstract_syntax_uid, list(c.transfer_syntax_uids)) for c in contexts],
         ae_title=printable(peer.ae_title),
-        max_pdu=MAXIMUM_PDU,
+        max_pdu=maximum_length,
         tls_args=cast(Any, secured and (secured, secured.peer_name(peer.host))),
         bind_address=(route.source, 0),
         ext_neg=[build_role(c.abstract_syntax_uid, scp_role=True) for c in contexts if c.role == "scp"],
@@ -508,31 +553,15 @@ def _negotiated(
     if association.accepted_contexts:
         raise PeerAborted(_ENDED_AT_ONCE.format(peer=peer))
     if "accepted" in seen:
-        names = sorted({UID(c.abstract_syntax_uid).name for c in contexts})
-        told = ", ".join(name + _refusals(association, name) for name in names)
-        raise ContextNotAccepted(f"{peer} accepted the association but no presentation context for {told}")
+        names = dict.fromkeys(c.abstract_syntax_uid for c in contexts)
+        told = ", ".join(sorted(UID(uid).name + refusals(association, uid) for uid in names))
+        words = f"{peer} accepted the association but no presentation context for {told}"
+        raise ContextNotAccepted(words, answers(association))
     if "connected" not in seen:
         raise PeerUnreachable(f"nothing listens on {peer.host}:{peer.port}, or it cannot be reached from here")
     if time.monotonic() - started >= (ae.acse_timeout or 0):
         raise PeerSilent(f"{peer} took the connection but did not answer within {ae.acse_timeout:g} s")
     raise PeerAborted(f"{peer} ended the connection instead of answering the association request")
-
-
-# PS3.8 9.3.3.2, table 9-18.
-_CONTEXT_RESULTS = {
-    1: "user rejection",
-    2: "no reason",
-    3: "abstract syntax not supported",
-    4: "transfer syntaxes not supported",
-}
-
-
-def _refusals(association: _LibraryAssociation, name: str) -> str:
-    """Return in brackets with which results the contexts of a SOP class were refused; nothing where none was said."""
-    refused = [c for c in association.rejected_contexts if c.abstract_syntax and UID(c.abstract_syntax).name == name]
-    results = dict.fromkeys(_CONTEXT_RESULTS.get(c.result or 0, "") for c in refused)
-    told = ", ".join(filter(None, results))
-    return f" ({told})" if told else ""
 
 
 def _taken_from(rejection: A_ASSOCIATE_RJ) -> tuple[int, int, int]:

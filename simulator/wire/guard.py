@@ -105,6 +105,7 @@ class Guard:
         """Give back what was needed while the connection was open."""
         if self.plane is not None:
             self._primitives.close()
+            self.plane.close()
 
     # --- what this side wants to send ------------------------------------------------------------------
 

@@ -22,10 +22,13 @@ HEAD = 6
 # 128 presentation contexts with 60 transfer syntaxes of 64 characters each, and user information, fit in it.
 MAXIMUM_ASSOCIATE = 1024 * 1024
 _FIXED = 74  # bytes of A-ASSOCIATE-RQ before its first item
+# A P-DATA-TF has 6 bytes before the first of a message (9.3.5): where a peer takes no more, none can be sent.
+SHORTEST_DATA = 7
 _CONTROL_LENGTH = 4  # of A-RELEASE and A-ABORT (PS3.8 9.3.6 to 9.3.8), and of A-ASSOCIATE-RJ
 _SHORTEST_PDV = 2  # a presentation context ID and a message control header
 _APPLICATION_CONTEXT, _PRESENTATION_CONTEXT, _USER_INFORMATION = 0x10, 0x20, 0x50
 _USER_ITEMS = range(0x51, 0x5A)  # PS3.8 D.1 and PS3.7 D.3.3
+_MAXIMUM_LENGTH = 0x51
 _ABSTRACT_SYNTAX, _TRANSFER_SYNTAX = 0x30, 0x40
 
 # A-ABORT reason/diagnostic of the service-provider (PS3.8 9.3.8).
@@ -139,7 +142,7 @@ def request_fault(pdu: bytes) -> Fault | None:
             if kind == _PRESENTATION_CONTEXT:
                 _check_context(begin, content, context_ids)
             elif kind == _USER_INFORMATION:
-                list(_items(content, 0, begin + 4))
+                _check_user_information(begin, content)
     except ValueError as error:
         return Fault("pdu.malformed", f"A-ASSOCIATE-RQ: {error}", INVALID_PARAMETER)
     kinds = [kind for kind, _, _ in found]
@@ -163,6 +166,14 @@ def _check_context(begin: int, content: bytes, others: set[int]) -> None:
     kinds = [kind for kind, _, _ in _items(content, 4, begin + 4)]
     if kinds.count(_ABSTRACT_SYNTAX) != 1 or _TRANSFER_SYNTAX not in kinds:
         raise ValueError(f"presentation context {content[0]} (byte {begin}) has no abstract or no transfer syntax")
+
+
+def _check_user_information(begin: int, content: bytes) -> None:
+    """Raise `ValueError` for sub-items that do not fit, or a maximum length in which no message has room."""
+    for kind, at, value in _items(content, 0, begin + 4):
+        if kind == _MAXIMUM_LENGTH and 0 < int.from_bytes(value) < SHORTEST_DATA:
+            length = int.from_bytes(value)
+            raise ValueError(f"maximum length {length} (byte {at}): no message has room in a P-DATA-TF of that length")
 
 
 def _items(data: bytes, start: int, offset: int = 0) -> Iterator[tuple[int, int, bytes]]:

@@ -35,7 +35,7 @@ from simulator.wire.pdus import HEAD, P_DATA_TF
 from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD, VERIFICATION, StoreCommand
 
 _BUFFER = 262144
-_FIRST_DATA_SET = 1048576
+_FIRST_DATA_SET = 131072
 _KEPT_DATA_SET = 67108864  # bytes of room that are kept for the next data set
 _LARGEST_DATA_SET = 2**31 - 1
 _IDLE_SECONDS = 0.05  # to wait for a message, until the rest of the upper layer gets its turn
@@ -111,6 +111,12 @@ class ReceivePlane:
     def forget(self) -> None:
         """Throw away what was read and not taken."""
         self._start = self._end
+
+    def close(self) -> None:
+        """Give the buffers back: who keeps an association that has ended keeps little."""
+        self._start = self._end = 0
+        self._buffer, self._data = bytearray(), bytearray()
+        self._view = memoryview(self._buffer)
 
     def run(self, connection: socket.socket, ready: Ready) -> bool:
         """Serve plain requests until something else comes, or nothing does, or pynetdicom has something to send.

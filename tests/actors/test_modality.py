@@ -15,6 +15,7 @@ from simulator.events import (
     AssociationRejected,
     EchoAnswered,
     Event,
+    LengthsMeasured,
     StoreAnswered,
     StoreFailed,
 )
@@ -190,7 +191,46 @@ def test_nothing_is_accepted() -> None:
     with a_gateway(syntaxes=("1.2.840.10008.1.2.4.50",)) as gateway:
         seen = Seen(gateway.port)
         assert seen.modality.store(INSTANCES) == 0
-    assert seen.kinds() == ["AssociationFailed", *["StoreFailed"] * 3]
+    assert seen.kinds() == ["AssociationAccepted", "AssociationFailed", *["StoreFailed"] * 3]
+    assert told(seen.events[0], AssociationAccepted, accepted=0, contexts=("transfer-syntaxes-not-supported",))
+
+
+# --- what it proposes and announces ------------------------------------------------------------------
+
+IMPLICIT, MR = "1.2.840.10008.1.2", "1.2.840.10008.5.1.4.1.1.4"
+
+
+def test_it_proposes_what_it_is_told_and_says_how_each_was_answered() -> None:
+    proposed = (Context(CT.uid, (EXPLICIT,)), Context(MR, (EXPLICIT,)), Context(CT.uid, (IMPLICIT, EXPLICIT)))
+    with a_gateway() as gateway:
+        seen = Seen(gateway.port)
+        association = replace(seen.modality, proposes=proposed).open()
+        assert association is not None
+        seen.modality.close(association)
+    answers = (EXPLICIT, "abstract-syntax-not-supported", EXPLICIT)
+    [event] = seen.events
+    assert told(event, AssociationAccepted, proposed=3, accepted=2, contexts=answers, maximum_length=131072)
+
+
+def test_it_tells_the_longest_that_came_of_each_association() -> None:
+    with a_gateway() as gateway:
+        seen = Seen(gateway.port)
+        modality = replace(seen.modality, maximum_length=64, association="small")
+        assert modality.echo()
+        assert modality.store(INSTANCES) == 3
+    measured = [event for event in seen.events if isinstance(event, LengthsMeasured)]
+    assert [(each.announced, each.longest, each.association) for each in measured] == [(64, 64, "small")] * 2
+
+
+@pytest.mark.parametrize("taken", [EXPLICIT, IMPLICIT])
+def test_instances_go_in_the_transfer_syntax_that_was_accepted(taken: str) -> None:
+    with a_gateway(syntaxes=(taken,)) as gateway:
+        seen = Seen(gateway.port)
+        assert replace(seen.modality, offers=(IMPLICIT, EXPLICIT)).store(INSTANCES) == 3
+    assert [store.transfer_syntax_uid for store in gateway.taken] == [taken] * 3
+    answered = [event for event in seen.events if isinstance(event, StoreAnswered)]
+    assert [each.data_set_digest for each in answered] == [data_set.digest(each.data_set) for each in gateway.taken]
+    assert told(seen.events[0], AssociationAccepted, proposed=1, accepted=1, contexts=(taken,))
 
 
 def test_an_association_that_breaks_fails_what_is_left() -> None:

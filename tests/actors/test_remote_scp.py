@@ -1,20 +1,23 @@
 from __future__ import annotations
 
+import queue
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, get_args
 
 import pytest
 from pydicom import dcmread
 
-from simulator.actors.remote_scp import Behaviour, RemoteSCP
-from simulator.errors import PeerAborted, PeerRefused, PeerSilent, PeerUnreachable, StartError
-from simulator.events import Event, InstanceReceived
+from simulator.actors.remote_scp import Behaviour, RemoteSCP, WrongAnswer
+from simulator.errors import ContextNotAccepted, PeerAborted, PeerRefused, PeerSilent, PeerUnreachable, StartError
+from simulator.events import Event, InstanceReceived, LengthsMeasured
 from simulator.wire import data_set
 from simulator.wire.association import Address, Association, Context, Outgoing, Response, TimeOuts
 from tests.synthesis.made import CT, EXPLICIT, a_study
-from tests.wire.sockets import HOST, silent_peer
+from tests.wire import pdus
+from tests.wire.sockets import HOST, PATIENCE, connected, silent_peer
 
 CONTEXTS = [Context(CT.uid, (EXPLICIT,))]
 STUDY = a_study(instances=2)
@@ -166,6 +169,70 @@ def test_it_rejects_every_association() -> None:
     with behaving(Behaviour(rejects=(1, 1, 3))) as (address, events), pytest.raises(PeerRefused):
         send(address, *INSTANCES)
     assert events == []
+
+
+def test_it_rejects_as_told_so_many_times_and_then_takes() -> None:
+    with behaving(Behaviour(rejects=(2, 3, 1), rejections=2)) as (address, events):
+        for _ in range(2):
+            with pytest.raises(PeerRefused) as refused:
+                send(address, *INSTANCES)
+            assert (refused.value.result, refused.value.source, refused.value.reason) == (2, 3, 1)
+        assert [answer.status for answer in send(address, *INSTANCES)] == [0x0000] * 2
+    assert statuses(events) == ["0000", "0000"]
+
+
+@pytest.mark.parametrize(("result", "words"), [(1, "user-rejection"), (2, "no-reason")])
+def test_it_accepts_the_association_and_no_context(result: Literal[1, 2], words: str) -> None:
+    refusing = behaving(Behaviour(context_result=result))
+    with refusing as (address, events), pytest.raises(ContextNotAccepted) as refused:
+        send(address, *INSTANCES)
+    assert refused.value.answers == (words,)
+    assert events == []
+
+
+@pytest.mark.parametrize("announced", [64, 1024, 0])
+def test_it_tells_of_the_longest_that_came(announced: int) -> None:
+    events: queue.Queue[Event] = queue.Queue()
+    remote = RemoteSCP(
+        "PACS", HOST, 0, CONTEXTS, events.put, observer="pacs", behaviour=Behaviour(maximum_length=announced)
+    )
+    try:
+        send(Address("PACS", HOST, remote.start()), INSTANCES[0])
+        told = [events.get(timeout=PATIENCE) for _ in range(2)]
+    finally:
+        remote.stop()
+    assert isinstance(told[0], InstanceReceived)
+    measured = told[1]
+    assert isinstance(measured, LengthsMeasured)
+    longest = announced or len(INSTANCES[0].data_set) + 6
+    assert (measured.observer, measured.announced, measured.longest) == ("pacs", announced, longest)
+
+
+def test_longer_ones_are_taken_and_told() -> None:
+    events: queue.Queue[Event] = queue.Queue()
+    remote = RemoteSCP("PACS", HOST, 0, CONTEXTS, events.put, behaviour=Behaviour(maximum_length=64))
+    try:
+        with connected(remote.start()) as connection:
+            connection.sendall(pdus.request(called=b"PACS"))
+            assert pdus.read_pdu(connection)[0] == 0x02
+            connection.sendall(pdus.data(1, 3, pdus.echo()))
+            assert pdus.read_pdu(connection)[0] == 0x04
+            connection.sendall(pdus.RELEASE_REQUEST)
+            assert pdus.read_pdu(connection)[0] == 0x06
+        measured = events.get(timeout=PATIENCE)
+    finally:
+        remote.stop()
+    assert isinstance(measured, LengthsMeasured)
+    assert (measured.announced, measured.longest) == (64, len(pdus.data(1, 3, pdus.echo())) - 6)
+    assert measured.longest > 64
+
+
+@pytest.mark.parametrize("wrongly", get_args(WrongAnswer))
+def test_it_answers_wrongly_and_stores(wrongly: WrongAnswer) -> None:
+    answering = behaving(Behaviour(answers_wrongly=wrongly))
+    with answering as (address, events), pytest.raises(PeerAborted, match="answered"):
+        send(address, INSTANCES[0])
+    assert statuses(events) == ["0000"]
 
 
 def test_nobody_listens_on_a_reserved_port_until_it_is_started() -> None:

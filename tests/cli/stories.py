@@ -36,6 +36,6 @@ def write(folder: Path, *changes: tuple[str, str], name: str = "mine") -> Path:
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the story"
         text = text.replace(old, new)
     file = folder / "scenarios" / f"{name}.yaml"
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text.replace("scenario: mine\n", f"scenario: {name}\n"), encoding="utf-8")
     return file

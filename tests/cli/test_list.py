@@ -101,7 +101,7 @@ def test_in_a_narrow_terminal_requirements_are_wrapped_between_words(
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(terminal, "out", Console(force_terminal=True, width=width, color_system=None, highlight=False))
-    print_requirements(as_json=False)
+    print_requirements(None, as_json=False)
     printed = capsys.readouterr().out
     assert max(len(line.rstrip()) for line in printed.splitlines()) <= width
     words = printed.split()
@@ -162,3 +162,33 @@ def test_the_site_schema() -> None:
     assert not validator.is_valid({"gateway": {"dicom_prot": 0}})
     assert not validator.is_valid({"callers": "all"})
     assert not validator.is_valid({"unmatched": "holt"})
+
+
+def test_a_folder_of_ones_own_is_listed_and_no_other(tmp_path: Path) -> None:
+    own = tmp_path / "mine" / "echo-here.yaml"
+    own.parent.mkdir()
+    text = (ROOT / "scenarios" / "association" / "echo.yaml").read_text(encoding="utf-8")
+    own.write_text(text.replace("scenario: echo", "scenario: echo-here"), encoding="utf-8")
+    done = simulate("list", "--scenarios", "mine", "--json", folder=tmp_path)
+    assert [each["name"] for each in json.loads(done.stdout)] == ["echo-here"]
+    ran = simulate("--scenario", "echo-here", "--scenarios", "mine", folder=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    unknown = simulate("--scenario", "unmatched", "--scenarios", "mine", folder=tmp_path)
+    assert unknown.returncode == 2
+    assert "there is no scenario 'unmatched'" in unknown.stderr
+    (tmp_path / "empty").mkdir()
+    none = simulate("--all", "--scenarios", "empty", folder=tmp_path)
+    assert none.returncode == 2
+    assert "there is no scenario in empty" in none.stderr
+
+
+def test_explain_says_what_an_id_means_and_lists_them(tmp_path: Path) -> None:
+    told = simulate("explain", "hkid.mismatch", folder=tmp_path)
+    assert told.returncode == 0
+    assert "Who mends it: The modality's patient registration" in " ".join(told.stdout.split())
+    listed = simulate("explain", "--list", folder=tmp_path)
+    assert "unmatched[sex]  (case)" in listed.stdout.splitlines()
+    unknown = simulate("explain", "hkid.mismatc", folder=tmp_path)
+    assert unknown.returncode == 2
+    assert "did you mean 'hkid.mismatch'?" in unknown.stderr
+    assert simulate("explain", folder=tmp_path).returncode == 2

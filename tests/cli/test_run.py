@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -19,7 +18,7 @@ from simulator.events import OrderAcknowledged, StoreAnswered
 from simulator.scenario import history
 from tests.cli import stories
 from tests.cli.schemas import schema
-from tests.processes import DEADLINE, SIMULATE, environment, simulate
+from tests.processes import DEADLINE, SIMULATE, await_end, environment, simulate
 
 
 def result(reports: Path) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def test_a_run_that_passes_is_0_and_writes_every_report(tmp_path: Path) -> None:
     done = simulate("--scenario", "echo", "--seed", "7", "--reports", "out", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == "seed 7"
-    assert "simulate --scenario echo --seed 7" in done.stdout
+    assert "Again   simulate replay out/" in done.stdout
 
     (folder,) = (path for path in (tmp_path / "out").iterdir() if path.name != "latest")
     assert folder.name.endswith("Z-echo")
@@ -131,9 +130,9 @@ def test_what_libraries_warn_of_stands_in_the_log_of_the_run(tmp_path: Path) -> 
     assert "Failed to decode byte string" in log.read_text(encoding="utf-8")
 
 
-def started(folder: Path) -> subprocess.Popen[str]:
-    """Start a run of several cases, and return it when its first case has begun."""
-    command = [*SIMULATE, "--scenario", "unmatched", "--seed", "7"]
+def started(folder: Path, workers: int) -> subprocess.Popen[str]:
+    """Start a run of several cases, and return it when its first case has ended."""
+    command = [*SIMULATE, "--scenario", "unmatched", "--seed", "7", "-j", str(workers)]
     process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=PIPE, stderr=PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
@@ -142,9 +141,12 @@ def started(folder: Path) -> subprocess.Popen[str]:
     raise AssertionError("the run ended before its first case did")
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_an_interrupted_run_keeps_what_it_saw_and_leaves_no_gateway(number: signal.Signals, tmp_path: Path) -> None:
-    process = started(tmp_path)
+def test_an_interrupted_run_keeps_what_it_saw_and_leaves_no_gateway(
+    number: signal.Signals, workers: int, tmp_path: Path
+) -> None:
+    process = started(tmp_path, workers)
     process.send_signal(number)
     _, said = process.communicate(timeout=DEADLINE)
     assert process.returncode == 3
@@ -155,8 +157,7 @@ def test_an_interrupted_run_keeps_what_it_saw_and_leaves_no_gateway(number: sign
         history.read(folder / "history.jsonl")
     assert '"case": "unmatched[hkid]"' in (folder / "history.jsonl").read_text(encoding="utf-8")
     for ready in folder.rglob("ready.json"):
-        with pytest.raises(ProcessLookupError):
-            os.kill(json.loads(ready.read_text(encoding="utf-8"))["pid"], 0)
+        await_end(json.loads(ready.read_text(encoding="utf-8"))["pid"])
 
 
 def test_a_reader_that_leaves_changes_neither_the_run_nor_its_exit_code(tmp_path: Path) -> None:
@@ -177,4 +178,23 @@ def test_a_report_names_the_profile_that_was_given_even_when_it_names_itself_by_
     done = simulate("--scenario", "echo", "--site", "mine.yaml", "--seed", "7", folder=tmp_path)
     assert done.returncode == 0
     assert result(tmp_path / "reports")["site"] == "mine"
-    assert "simulate --scenario echo --seed 7 --site FILE" in done.stdout
+    page = (tmp_path / "reports" / "latest" / "report.html").read_text(encoding="utf-8")
+    assert "simulate --scenario echo --seed 7 --site FILE" in page
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_that_is_killed_leaves_nobody_standing_and_a_history_that_is_unfinished(
+    workers: int, tmp_path: Path
+) -> None:
+    process = started(tmp_path, workers)
+    process.kill()
+    process.communicate(timeout=DEADLINE)
+    (folder,) = (tmp_path / "reports").iterdir()
+    pids = [json.loads(ready.read_text(encoding="utf-8"))["pid"] for ready in folder.rglob("ready.json")]
+    assert pids
+    for pid in pids:
+        await_end(pid)
+    done = simulate("check", folder, folder=tmp_path)
+    assert done.returncode == 3
+    assert "the run that wrote it did not finish" in done.stderr
+    assert simulate("replay", folder, "--case", "unmatched[sex]", folder=tmp_path).returncode == 0

@@ -23,6 +23,7 @@ from simulator.gateway.health import Health
 from simulator.gateway.index import Index
 from simulator.gateway.rebuild import rebuild
 from simulator.gateway.server import Gateway
+from simulator.quantities import size_text
 from simulator.wire import data_set, part10
 from simulator.wire.association import Address, Association, Outgoing, Response
 from tests import processes
@@ -88,8 +89,7 @@ def test_room_is_kept_free_and_said_once_each_way(tmp_path: Path) -> None:
     with running(tmp_path, a_site(storage={"keep_free": free * 2})) as full:
         answers = full.store(*STUDY.instances)
         assert {answer.status for answer in answers} == {0xA700}
-        assert answers[0].error_comment.startswith("disk nearly full: ")
-        assert answers[0].error_comment.endswith(" kept free")
+        assert answers[0].error_comment == f"disk nearly full: {size_text(free * 2)} kept free"
         assert full.send([_garbled()])[0].status == 0xC000  # its own reason, though nothing can be kept aside
         status = simulate("status", "--url", full.url, folder=tmp_path)
         assert status.stdout.startswith("storage: disk nearly full: ")

@@ -399,7 +399,7 @@ def test_further_classes_are_taken_where_the_site_asks_for_them(tmp_path: Path, 
     with running(tmp_path, a_site(sop_classes=sop_classes)) as gateway:
         if taken:
             with Association.request("M", gateway.address, further) as association:
-                assert association.accepted == 1
+                assert association.answers == (EXPLICIT,)
         else:
             with pytest.raises(ContextNotAccepted):
                 Association.request("M", gateway.address, further)

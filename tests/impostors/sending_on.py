@@ -40,7 +40,7 @@ class TakesAnyAnswer(Gateway):
 
     def __init__(self, site: Site, data: Path) -> None:
         super().__init__(site, data)
-        Association._check_instance = lambda self, answered, sent: None  # type: ignore[method-assign]
+        Association._check_subject = lambda self, answered, sent: None  # type: ignore[method-assign]
 
 
 class ForwardsTwice(Gateway):
@@ -136,26 +136,32 @@ CAUGHT: tuple[Caught, ...] = (
     Caught(
         "sends-as-long-as-it-likes",
         SendsAsLongAsItLikes,
-        "maximum-length[a-remote-scp-1024]",
-        {
-            "wire.peers.pacs.script": (
-                "complete",
-                "step 3: C-STORE-RQ: a P-DATA-TF of 33816 bytes came; 1024 at most may",
-            ),
-            "gateway.studies.study.state": ("forwarded", "failed"),
-            "gateway.studies.study.destinations.pacs.state": ("done", "failed"),
-            "gateway.studies.study.destinations.pacs.missing": (0, 1),
-        },
+        "destination-maximum-length[4096]",
+        {"downstream.remotes.pacs.longest_pdu": ("within", "beyond")},
     ),
     Caught(
         "takes-any-answer",
         TakesAnyAnswer,
-        "destination-answers-wrongly[about-another-instance]",
+        "destination-answers-wrongly[sop-instance-about another SOP instance]",
         {
-            "gateway.studies.study.state": ("failed", "forwarded"),
+            "gateway.studies.study.states": (
+                ["receiving", "matched", "forwarding", "failed"],
+                ["receiving", "matched", "forwarding", "forwarded"],
+            ),
             "gateway.studies.study.destinations.pacs.state": ("failed", "done"),
-            "gateway.studies.study.destinations.pacs.missing": (1, 0),
-            "gateway.studies.study.destinations.pacs.problem": ("answered about another instance", ""),
+            "gateway.studies.study.destinations.pacs.missing": (2, 0),
+            "gateway.studies.study.destinations.pacs.problem": ("about another SOP instance", ""),
+        },
+    ),
+    Caught(
+        "forgets-why-it-was-rejected",
+        ForgetsWhyItWasRejected,
+        "destination-refuses-contexts[user-rejection]",
+        {
+            "gateway.studies.study.destinations.pacs.problem": (
+                "CT Image Storage (user rejection)",
+                "there was no association",
+            )
         },
     ),
     Caught(

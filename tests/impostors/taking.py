@@ -120,8 +120,13 @@ CAUGHT: tuple[Caught, ...] = (
     Caught(
         "does-not-read-the-slide",
         DoesNotReadTheSlide,
-        "presentation-contexts[digital-x-ray-for-processing-as-printed-on-the-slide]",
-        {"wire.peers.peer.script": ("complete", "step 2: A-ASSOCIATE-AC: contexts 3 is 0, not 3")},
+        "digital-x-ray-as-printed[as-printed]",
+        {
+            "wire.associations.dx.contexts": (
+                ["ImplicitVRLittleEndian", "abstract-syntax-not-supported"],
+                ["ImplicitVRLittleEndian", "ImplicitVRLittleEndian"],
+            )
+        },
     ),
     Caught(
         "drops-private-attributes",

@@ -79,7 +79,7 @@ def test_what_matters_is_on_the_screen(width: int, terminal: bool) -> None:
     assert "6 failed, 2 passed" in text
     assert "Correct the value where it was entered" in text
     assert "Report  reports/20261123T011500Z-matched/report.html" in lines
-    assert f"Again   simulate --scenario matched --seed {made.SEED}" in lines
+    assert "Again   simulate replay reports/20261123T011500Z-matched" in lines
 
 
 @pytest.mark.parametrize("width", [60, 140])

@@ -33,7 +33,7 @@ def test_the_whole_story_in_its_order() -> None:
     assert story.tell(made.history("matched", *made.good())) == [
         (0.0, "runner", f"planned from seed {made.SEED}; the order is message {made.CONTROL_ID}; "
                         f"the study is {made.STUDY} (2 instances)"),
-        (0.01, "runner", "gateway HAGATEWAY started: it listens on port 11112 (DICOM) and 2575 (HL7)"),
+        (0.01, "runner", "gateway HAGATEWAY started: its DICOM and HL7 ports listen"),
         (0.02, "order-placer", f"the order (accession number {made.ACCESSION}) sent and acknowledged AA"),
         (0.03, "modality", "association accepted: MODALITY1 calling HAGATEWAY at 127.0.0.1:11112; "
                            "its presentation context accepted"),

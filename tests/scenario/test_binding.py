@@ -129,7 +129,8 @@ def test_with_a_real_remote_the_gateway_is_judged_and_what_arrived_is_not(tmp_pa
     seen = verdicts(outcome)
     assert seen.pop("gateway.studies.study.state") == "pass"
     unseen = {check for check, verdict in seen.items() if verdict != "pass"}
-    assert unseen == {f"downstream.studies.study.{key}" for key in ("instances", "pixel_data", "transfer_syntax")}
+    keys = ("instances", "repeated", "pixel_data", "transfer_syntax")
+    assert unseen == {f"downstream.studies.study.{key}" for key in keys}
     assert {seen[check] for check in unseen} == {"inconclusive"}
 
 

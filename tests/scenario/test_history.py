@@ -71,3 +71,18 @@ def test_a_watch_ends_early_when_there_is_no_doubt() -> None:
     recorder = Recorder("a")
     recorder.observe(ECHO)
     recorder.watch_quietly(60, ended=lambda: bool(recorder.history().events))
+
+
+def test_a_watch_goes_on_while_something_happens() -> None:
+    """Events that come more often than the time of quiet are all watched, up to the one that ends the doubt."""
+    recorder = Recorder("a")
+    seen: list[str] = []
+    recorder.watch(lambda event: seen.append(type(event).__name__))
+
+    def doubt_is_over() -> bool:
+        if len(seen) < 5:
+            threading.Thread(target=recorder.observe, args=(ECHO,)).start()
+        return len(seen) >= 5
+
+    recorder.watch_quietly(10, doubt_is_over)
+    assert len(seen) >= 5

@@ -15,7 +15,7 @@ import pytest
 
 from simulator.errors import HarnessError
 from simulator.scenario.nursery import Nursery, Process, start_plainly
-from tests.processes import DEADLINE, ROOT, environment
+from tests.processes import DEADLINE, ROOT, await_end, environment
 
 STAYS = "import os, signal; print('pid', os.getpid(), flush=True); signal.pause()"
 RUNNER = """
@@ -45,18 +45,6 @@ def pid_in(log: Path) -> int:
         assert time.monotonic() < deadline
         select.select([], [], [], 0.005)  # no event tells of another process's file
     return int(log.read_text().split()[-1])
-
-
-def await_end(pid: int) -> None:
-    """Wait until a process, which need not be a child, is no more."""
-    try:
-        watched = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([watched], [], [], DEADLINE)[0], f"process {pid} still runs"
-    finally:
-        os.close(watched)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +125,15 @@ def test_the_end_of_a_nursery_is_the_end_of_its_programs(tmp_path: Path) -> None
     assert process.wait(DEADLINE) == -signal.SIGKILL
 
 
-def test_a_nursery_that_cannot_import_says_what_it_could_not(tmp_path: Path) -> None:
-    with Nursery(preloaded=("no.such.module",)) as nursery, pytest.raises(HarnessError, match="No module named 'no'"):
-        nursery.start(program("pass"), tmp_path / "log").wait(DEADLINE)
+def test_what_cannot_be_imported_beforehand_is_left_to_the_programs(tmp_path: Path) -> None:
+    with Nursery(preloaded=("no.such.module",)) as nursery:
+        assert nursery.start(program("pass"), tmp_path / "log").wait(DEADLINE) == 0
+
+
+@pytest.mark.parametrize("unbuffered", ["1", ""])
+def test_a_nursery_that_ends_by_itself_says_why(
+    unbuffered: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    with Nursery(preloaded=("this",)) as nursery, pytest.raises(HarnessError, match="Beautiful is better than ugly"):
+        nursery.start(program("import os, signal; os.kill(os.getppid(), 9)"), tmp_path / "log").wait(DEADLINE)

@@ -14,7 +14,7 @@ from simulator.scenario import load, workers
 from simulator.scenario.run import CaseOutcome, Listener, Settings
 from simulator.site import Site
 from tests import running
-from tests.scenario.test_nursery import await_end
+from tests.processes import await_end
 
 pytestmark = pytest.mark.scenario
 

@@ -114,7 +114,7 @@ def test_every_class_of_the_slide_is_stored(sop_class: SopClass) -> None:
 def test_one_association_carries_every_class() -> None:
     contexts = [Context(each.uid, (EXPLICIT_VR_LITTLE_ENDIAN,)) for each in SEED_IMAGE_CLASSES]
     with accepting(contexts=contexts) as address, request(address, contexts) as association:
-        assert (association.proposed, association.accepted) == (13, 13)
+        assert association.answers == (EXPLICIT_VR_LITTLE_ENDIAN,) * 13
         for each in SEED_IMAGE_CLASSES:
             assert association.store(outgoing(sop_class=each.uid)) == Response(0x0000)
 
@@ -274,20 +274,28 @@ def test_a_rejection_that_the_standard_does_not_know(fields: tuple[int, int, int
 
 
 def test_no_context_accepted() -> None:
-    with accepting() as address, pytest.raises(ContextNotAccepted, match="no presentation context for MR Image"):
+    with (
+        accepting() as address,
+        pytest.raises(ContextNotAccepted, match="no presentation context for MR Image") as caught,
+    ):
         request(address, [Context(MR, (EXPLICIT_VR_LITTLE_ENDIAN,))])
+    assert caught.value.answers == ("abstract-syntax-not-supported",)
 
 
 def test_some_contexts_accepted() -> None:
     contexts = [*STORE_CT, Context(MR, (EXPLICIT_VR_LITTLE_ENDIAN,)), Context(CT, (EXPLICIT_VR_BIG_ENDIAN,))]
     with accepting() as address, request(address, contexts) as association:
-        assert (association.proposed, association.accepted) == (3, 1)
+        assert association.answers == (
+            EXPLICIT_VR_LITTLE_ENDIAN,
+            "abstract-syntax-not-supported",
+            "transfer-syntaxes-not-supported",
+        )
         assert association.accepts(CT, EXPLICIT_VR_LITTLE_ENDIAN)
         assert not association.accepts(CT, EXPLICIT_VR_BIG_ENDIAN)
         assert not association.accepts(MR, EXPLICIT_VR_LITTLE_ENDIAN)
         assert association.accepted_syntaxes(CT) == (EXPLICIT_VR_LITTLE_ENDIAN,)
         assert association.accepted_syntaxes(MR) == ()
-        with pytest.raises(ContextNotAccepted, match="accepted no presentation context for MR Image Storage"):
+        with pytest.raises(ContextNotAccepted, match=r"for MR Image Storage \(abstract syntax not supported\)"):
             association.store(outgoing(sop_class=MR))
         with pytest.raises(ContextNotAccepted, match="in Explicit VR Little Endian, not in Explicit VR Big Endian"):
             association.store(outgoing(syntax=EXPLICIT_VR_BIG_ENDIAN))
@@ -304,7 +312,7 @@ def test_the_number_of_contexts_has_a_limit(number: int) -> None:
 
 def test_as_many_contexts_as_there_may_be() -> None:
     with accepting() as address, request(address, STORE_CT * 128) as association:
-        assert (association.proposed, association.accepted) == (128, 128)
+        assert association.answers == (EXPLICIT_VR_LITTLE_ENDIAN,) * 128
 
 
 def test_an_empty_data_set_is_a_mistake_of_the_caller() -> None:
@@ -571,3 +579,57 @@ def test_a_stop_hangs_up_on_a_peer_that_has_requested_nothing() -> None:
             threading.Event().wait(0.01)
         acceptor.stop()
         assert connection.recv(1) == b""
+
+
+# --- lengths, and answers to something else ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(("announced", "longest"), [(7, 7), (64, 64), (0, 108)])
+def test_an_answer_comes_in_pieces_as_long_as_was_announced(announced: int, longest: int) -> None:
+    with accepting() as address:
+        association = Association.request("MODALITY", address, STORE_CT, maximum_length=announced)
+        with association:
+            assert association.store(outgoing()) == Response(0x0000)
+            assert association.maximum_length == 131072
+    assert association.longest == longest
+
+
+def test_an_acceptor_that_has_no_room_for_a_message_is_sent_none() -> None:
+    acceptor = Acceptor("GATEWAY", HOST, 0, STORE_CT, success, maximum_length=6)
+    port = acceptor.start()
+    try:
+        with pytest.raises(PeerAborted, match="takes P-DATA-TF of 6 bytes at most, and no message has room in that"):
+            request(Address("GATEWAY", HOST, port))
+    finally:
+        acceptor.stop()
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "words"),
+    [
+        ("MessageIDBeingRespondedTo", 7, "another message than the one it was sent"),
+        ("AffectedSOPInstanceUID", "1.2.3.9", r"about another SOP instance \(1.2.3.9\) than 1.2.3.1"),
+        ("AffectedSOPClassUID", MR, rf"about another SOP class \({MR}\) than {CT}"),
+        ("Status", None, "without a status"),
+    ],
+)
+def test_an_answer_to_something_else_is_none(keyword: str, value: object, words: str) -> None:
+    acceptor = Acceptor("GATEWAY", HOST, 0, STORE_CT, success, alter=lambda response: setattr(response, keyword, value))
+    port = acceptor.start()
+    try:
+        association = request(Address("GATEWAY", HOST, port))
+        with pytest.raises(PeerAborted, match=f"answered {words}"):
+            association.store(outgoing())
+        assert not association.stands
+    finally:
+        acceptor.stop()
+
+
+@pytest.mark.parametrize("keyword", ["AffectedSOPInstanceUID", "AffectedSOPClassUID"])
+def test_an_answer_need_not_repeat_what_it_is_about(keyword: str) -> None:
+    acceptor = Acceptor("GATEWAY", HOST, 0, STORE_CT, success, alter=lambda response: setattr(response, keyword, None))
+    try:
+        with request(Address("GATEWAY", HOST, acceptor.start())) as association:
+            assert association.store(outgoing()) == Response(0x0000)
+    finally:
+        acceptor.stop()

@@ -61,6 +61,11 @@ HELLO = b"\x16\x03\x01\x00\xf6\x01\x00\x00\xf2\x03\x03"
         (pdus.RELEASE_REQUEST, "pdu.unexpected", "A-RELEASE-RQ where an A-ASSOCIATE-RQ"),
         (pdus.pdu(0x02, bytes(80)), "pdu.unexpected", "A-ASSOCIATE-AC where an A-ASSOCIATE-RQ"),
         (TWICE, "pdu.malformed", "presentation context 1 (byte 149) stands there for the second time"),
+        (
+            associate_rq(contexts=[Proposed(1, VERIFICATION)], maximum_length=6),
+            "pdu.malformed",
+            "maximum length 6 (byte 153): no message has room in a",
+        ),
         (b"\x01\0\xff\xff\xff\xff", "pdu.too-long", "announced with 4294967295 bytes"),
         (pdus.pdu(0x01, bytes(20)), "pdu.malformed", "A-ASSOCIATE-RQ of 26 bytes; it has 74 before its items"),
     ],

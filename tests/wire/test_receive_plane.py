@@ -244,7 +244,7 @@ def whole_pdus(number: int, size: int, keep: int) -> bytes:
 
 
 UNKNOWN_CONTEXT = p_data([Pdv(3, 3, store(5)), Pdv(3, 0, b"12"), Pdv(9, 2, b"34")])
-INTERLEAVED = p_data([Pdv(3, 3, store(5)), Pdv(3, 0, b"12")]) + pdus.data(1, 3, pdus.echo()) + pdus.data(3, 2, b"34")
+INTERLEAVED = p_data([Pdv(3, 3, store(5)), Pdv(3, 0, b"12")]) + pdus.data(1, 3, pdus.echo())
 ON_ANOTHER_CONTEXT = p_data([Pdv(3, 3, store(5)), Pdv(3, 0, b"12")]) + pdus.data(1, 2, b"34")
 FOR_VERIFICATION = pdus.data(1, 3, store(5)) + pdus.data(1, 2, b"1234")
 OTHER_CLASS = pdus.data(3, 3, store(5, affected_sop_class_uid=VERIFICATION)) + pdus.data(3, 2, b"1234")

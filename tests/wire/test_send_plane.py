@@ -261,5 +261,5 @@ def test_the_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_data_that_is_larger_than_every_buffer_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     sent = replace(instance(), data_set=bytes(range(256)) * 40_000)
-    seen = both_ways(monkeypatch, [sent], maximum_length=4096)
+    seen = both_ways(monkeypatch, [sent], maximum_length=4096, time_outs=TimeOuts())
     assert b"".join(pdu[12:] for pdu in seen.pdus[1:-1]) == sent.data_set
