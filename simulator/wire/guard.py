@@ -25,26 +25,27 @@ from typing import Any
 from pynetdicom import evt
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ
 
-from simulator.wire import pdus
-from simulator.wire.association import TimeOuts
+from simulator.wire import pdus, upper_layer
 from simulator.wire.incidents import AssociationRequest, Incident, Rejection, Tell, hexadecimal
 from simulator.wire.incidents import rejection as rejected
 from simulator.wire.pdus import Fault
 from simulator.wire.reassembly import Reassembly
 from simulator.wire.receive_plane import ReceivePlane, ServeStore, WakingQueue
+from simulator.wire.terms import TimeOuts
+from simulator.wire.upper_layer import CLOSED, INVALID, WAITS_FOR_CLOSE
 
 _READ_AT_ONCE = 262144
 _REST_SECONDS = 0.05  # for the reactor, unless it is needed before
 _MORE_SECONDS = 0.02  # to wait for more of a PDU before the rest of the upper layer gets its turn
 
 _LOG = logging.getLogger(__name__)
-_WAITS_FOR_REQUEST, _ESTABLISHED, _WAITS_FOR_CLOSE = "Sta2", "Sta6", "Sta13"  # PS3.8 9.2.1
+_WAITS_FOR_REQUEST, _ESTABLISHED = "Sta2", "Sta6"  # PS3.8 9.2.1
 # Before this side knows of the connection, and while it owes an answer to a request or a release: what is sent then
 # waits. A peer that is in a hurry breaks nothing, and the library's two threads cannot get into each other's way.
 _OUR_TURN = frozenset(("Sta1", "Sta3", "Sta8"))
 # Awaiting A-RELEASE-RP, after A-RELEASE-RQ of this side, or of both (PS3.8 9.2.1).
 _HAS_RELEASED = frozenset(("Sta7", "Sta9", "Sta10", "Sta11", "Sta12"))
-_CLOSED, _TIMER_EXPIRED, _INVALID = "Evt17", "Evt18", "Evt19"
+_TIMER_EXPIRED = "Evt18"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +111,8 @@ class Guard:
     # --- what this side wants to send ------------------------------------------------------------------
 
     def take_primitive(self) -> bool:
-        """Hand on what the association's thread wants sent (in place of the library's `_process_recv_primitive`).
-
-        One event at a time, and nothing that comes too late: an abort or a response that was queued while the peer
-        broke the protocol meets a state in which the state machine knows no such event, and would end its thread.
-        """
-        if not self._dul.event_queue.empty():
-            return False
-        if self._dul.state_machine.current_state == _WAITS_FOR_CLOSE:
-            while not self._dul.to_provider_queue.empty():
-                self._dul.to_provider_queue.get_nowait()
-            return False
-        return self._next_primitive()
+        """Hand on what the association's thread wants sent (in place of the library's `_process_recv_primitive`)."""
+        return upper_layer.take_primitive(self._dul, self._next_primitive)
 
     # --- what comes ------------------------------------------------------------------------------------
 
@@ -131,7 +122,7 @@ class Guard:
         state = self._dul.state_machine.current_state
         if connection is None or state in _OUR_TURN or not self._dul.event_queue.empty():
             return False
-        if state == _WAITS_FOR_CLOSE:
+        if state == WAITS_FOR_CLOSE:
             return self._drain(connection)
         if self._fault is not None:
             return False  # the state machine is about to answer it
@@ -249,15 +240,7 @@ class Guard:
         """Throw away what still comes while the connection is to be closed (PS3.8 9.2: state 13)."""
         if self.plane is not None:
             self.plane.forget()
-        scrap = memoryview(bytearray(65536))
-        try:
-            if self._ready(connection) and connection.recv_into(scrap):
-                return True
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return True
-        except OSError:
-            pass
-        self._dul.socket.close()
+        upper_layer.discard(self._dul, connection, is_ready=self._ready(connection))
         return True
 
     # --- what it becomes -------------------------------------------------------------------------------
@@ -374,7 +357,7 @@ class Guard:
         """Have the state machine answer what is no valid PDU (event 19)."""
         self._fault = fault
         self._got = 0
-        self._dul.event_queue.put(_INVALID)
+        self._dul.event_queue.put(INVALID)
 
     def _lost(self, how: str) -> None:
         """Note that the connection is gone; a peer that said nothing at all only looked whether somebody listens."""
@@ -383,7 +366,7 @@ class Guard:
             self._tell("peer.closed", f"{how} without a release{self._in_the_middle()}", "nothing: nobody is there")
         elif state == _WAITS_FOR_REQUEST:
             _LOG.info("%s:%s connected and said nothing", *self._peer)
-        self._dul.event_queue.put(_CLOSED)
+        self._dul.event_queue.put(CLOSED)
 
     def _tell(self, problem: str, words: str, answer: str, rejection: Rejection | None = None) -> None:
         if self._told:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.wire import command_set, pdu_builders
-from simulator.wire.association import Outgoing
 from simulator.wire.command_set import CommandSet
 from simulator.wire.pdu_builders import Answered, Proposed, proposed_in, titles_in
 from simulator.wire.pdu_stream import Message, Pdu, Pdv
 from simulator.wire.pdus import HEAD
+from simulator.wire.terms import Outgoing
 
 
 @dataclass(slots=True)
