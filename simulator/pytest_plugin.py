@@ -1,15 +1,17 @@
 """Scenarios as tests: `pytest scenarios/` collects each case of each file. pytest loads this module by its entry point.
 
-A YAML file is a scenario if it begins with the key `scenario` and is named on the command line or lies below a folder
-`scenarios`; no other file is looked at. The gateway, its peers and the judge are those of `simulate`. A case that is
-`inconclusive` fails, since nothing is proven; an error of the simulator itself is pytest's *error*, not a failure; one
-that is not about the site's facility is skipped with that reason.
+A YAML file is taken for a scenario if it has two of the keys of one, and is named on the command line or lies below a
+folder `scenarios`; no other file is looked at. The gateway, its peers and the judge are those of `simulate`. A case
+that is `inconclusive` fails, since nothing is proven; an error of the simulator itself is pytest's *error*, not a
+failure; one that is not about the site's facility is skipped with that reason.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import secrets
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,11 +24,16 @@ if TYPE_CHECKING:
     from simulator.scenario.model import Case, Scenario
     from simulator.scenario.nursery import Nursery
     from simulator.scenario.run import CaseOutcome, Settings
+    from simulator.site import Site
 
 FOLDER = "scenarios"
-_BEGINS = re.compile(r"^scenario\s*:", re.MULTILINE)
 _SEED = "simulate_seed"
+# Two of them, and not the first alone: a slip in one key must not make a story vanish from the tests.
+_KEYS = re.compile(rb"^(scenario|explain|verifies|when|then)\s*:", re.MULTILINE)
+# How pytest and its plugins register a mark that takes arguments, which is one that does something: `skip(reason)`.
+_ACTS = re.compile(r"\s*([\w-]+)\(")
 _NURSERY: pytest.StashKey[Nursery] = pytest.StashKey()
+_SITE: pytest.StashKey[Site] = pytest.StashKey()
 
 
 class Hooks:
@@ -34,14 +41,6 @@ class Hooks:
 
     def pytest_simulate_outcome(self, item: ScenarioItem, outcome: CaseOutcome) -> None:
         """Look at the outcome of a case that passed: its history, its findings. Raise to have it fail."""
-
-
-class NotProven(Exception):
-    """A case failed, or nobody could see whether it did."""
-
-
-class CaseError(Exception):
-    """The simulator itself could not carry the case out."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -52,14 +51,28 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a run that tests need."""
     group = parser.getgroup("simulate", "scenarios of the HA DICOM Gateway simulator")
-    group.addoption("--simulate-seed", type=int, metavar="N", help="Reproduce the bytes of an earlier run.")
+    group.addoption("--simulate-seed", type=_seed, metavar="N", help="Reproduce the bytes of an earlier run.")
     group.addoption("--simulate-site", type=Path, metavar="FILE", help="Site profile. Default: the embedded one.")
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 on; found {text!r}")
+    return int(text)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw the seed; a worker of pytest-xdist has that of the process which started it."""
+    """Draw the seed, or have that of the run as a worker of pytest-xdist; load the site profile, or end the run."""
     given = getattr(config, "workerinput", {}).get(_SEED, config.option.simulate_seed)
     config.option.simulate_seed = secrets.randbits(32) if given is None else given
+    if config.option.simulate_site is not None:
+        from simulator import site
+        from simulator.errors import LoadError
+
+        try:
+            config.stash[_SITE] = site.load_named(config.option.simulate_site)
+        except LoadError as error:
+            raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -70,8 +83,10 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say the seed first, where scenarios are asked for."""
-    asked = any(FOLDER in Path(each.partition("::")[0]).parts or ".yaml" in each for each in config.args)
-    return [f"simulate: seed {config.option.simulate_seed}"] if asked else []
+    asked = [Path(each.partition("::")[0]) for each in config.args]
+    if any(FOLDER in path.parts or path.suffix == ".yaml" for path in asked):
+        return [f"simulate: seed {config.option.simulate_seed}"]
+    return []
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -87,9 +102,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
     if FOLDER not in file_path.parts and not parent.session.isinitpath(file_path):
         return None
     try:
-        if not _BEGINS.search(file_path.read_text(encoding="utf-8")):
-            return None
-    except (OSError, UnicodeDecodeError):
+        content = file_path.read_bytes()
+    except OSError:  # nobody can tell whose it is
+        return None
+    if len(set(_KEYS.findall(content))) < 2:
         return None
     return ScenarioFile.from_parent(parent, path=file_path)
 
@@ -105,14 +121,36 @@ class ScenarioFile(pytest.File):
 
         try:
             scenario = load.load(self.path)
+            self._register_marks(scenario)
         except LoadError as error:
             raise self.CollectError(str(error)) from None
         for case in scenario.cases:
             yield ScenarioItem.from_parent(self, name=case_id(scenario, case), scenario=scenario, case=case)
 
+    def _register_marks(self, scenario: Scenario) -> None:
+        """Have pytest know the marks, also under --strict-markers. Raises `LoadError` for a tag that would act."""
+        from simulator import strict_yaml
+        from simulator.errors import LoadError, Problem
+
+        lines = self.config.getini("markers")
+        acting = {found[1] for line in lines if (found := _ACTS.match(line))}
+        for number, tag in enumerate(scenario.tags):
+            if tag in acting:
+                # `xfail` would make a failure green, and `skip` hide it.
+                line, column = strict_yaml.place([(strict_yaml.read(self.path), ())], ("tags", number))
+                message = f"the tag {tag!r} is a mark by which pytest does something"
+                raise LoadError([Problem(str(self.path), line, column, message, "call the tag something else")])
+        for mark in marks(scenario):
+            told = f"{mark}: scenarios of this tag or level"
+            if told not in lines:
+                self.config.addinivalue_line("markers", told)
+
 
 class ScenarioItem(pytest.Item):
-    """One case. It is played in the set-up, so that what the simulator cannot carry out is pytest's error."""
+    """One case. It is played in the set-up, so that what the simulator cannot carry out is pytest's error.
+
+    folder: that of the run, with `history.jsonl`; it goes when the case passed, and has the whole report when not.
+    """
 
     def __init__(self, *, scenario: Scenario, case: Case, **others: Any) -> None:
         super().__init__(**others)
@@ -120,80 +158,100 @@ class ScenarioItem(pytest.Item):
         self.case = case
         self.folder: Path | None = None
         self.outcome: CaseOutcome | None = None
-        for mark in ("scenario", scenario.level, *scenario.tags):
-            # A mark that pytest does not know is a mistake under --strict-markers; tags are those of the files.
-            self.config.addinivalue_line("markers", f"{mark}: scenarios of this tag or level")
+        self._is_done_with = False
+        for mark in marks(scenario):
             self.add_marker(mark)
 
     def setup(self) -> None:
         """Play the case, and judge it."""
+        from simulator.events import now
         from simulator.scenario.run import Listener, run_case
 
+        started = now()
         self.folder = Path(tempfile.mkdtemp(prefix="simulate-"))
-        self.outcome = run_case(self.scenario, self.case, self._settings(self.folder), Listener())
-        self._keep_history(self.folder, self.outcome)
+        settings = self._settings(self.folder)
+        self.outcome = run_case(self.scenario, self.case, settings, Listener())
+        self._keep(self.folder, self.outcome, started, settings)
         if self.outcome.verdict == "error":
-            raise CaseError("\n".join(self._told(self.outcome)))
+            pytest.fail(self._told(self.outcome), pytrace=False)
 
     def runtest(self) -> None:
         """Pass where everything that is expected was seen."""
         outcome = self.outcome
         assert outcome is not None
         if outcome.verdict == "not-applicable":
+            self._is_done_with = True
             pytest.skip(outcome.findings[0].because)
         if outcome.verdict != "pass":
-            raise NotProven
-        self.ihook.pytest_simulate_outcome(item=self, outcome=outcome)
+            pytest.fail(self._told(outcome), pytrace=False)
+        try:
+            self.ihook.pytest_simulate_outcome(item=self, outcome=outcome)
+        except Exception:
+            self.add_report_section("call", "scenario", self._where())
+            raise
+        self._is_done_with = True
 
     def teardown(self) -> None:
-        """Remove the folder of a case that passed."""
-        if self.folder is not None and self.outcome is not None and self.outcome.verdict in ("pass", "not-applicable"):
+        """Remove the folder of a case that nobody needs to look at."""
+        if self.folder is not None and self._is_done_with:
             shutil.rmtree(self.folder, ignore_errors=True)
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *others: Any, **named: Any) -> Any:
-        """Return expected against observed of each check that was not met, and whose screen to edit."""
-        if self.outcome is None or not isinstance(excinfo.value, NotProven):
-            return super().repr_failure(excinfo, *others, **named)
-        return "\n".join(self._told(self.outcome))
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return where the case stands."""
         return self.path, None, self.name
 
-    def _told(self, outcome: CaseOutcome) -> Iterator[str]:
+    def _told(self, outcome: CaseOutcome) -> str:
+        """Return expected against observed of each check that was not met, and whose screen to edit."""
         from simulator.report import words
 
-        yield f"{outcome.id}: {self.scenario.title}"
+        lines: list[str] = []
         for finding in outcome.findings:
             if finding.verdict in words.UNPROVEN:
-                yield f"{words.VERDICT_WORDS[finding.verdict]}: {finding.check}"
-                yield f"  expected  {words.value(finding.expected)}"
-                yield f"  observed  {words.value(finding.observed)}"
-                yield f"  because   {finding.because}"
-        yield self.scenario.explain
-        yield f"what was seen: {self.folder}"
-        yield f"again: --simulate-seed {self.config.option.simulate_seed}"
+                because = words.printable(finding.because.strip())
+                lines.append(f"{finding.check} ({words.VERDICT_WORDS[finding.verdict]}): {because}")
+                lines.append(f"  expected  {words.value(finding.expected)}")
+                if finding.observed != finding.because:
+                    lines.append(f"  observed  {words.value(finding.observed)}")
+        return "\n".join([*lines, "", self.scenario.title, self.scenario.explain, "", self._where()])
+
+    def _where(self) -> str:
+        option = self.config.option
+        site = [] if option.simulate_site is None else ["--simulate-site", str(option.simulate_site)]
+        again = shlex.join(["pytest", self.nodeid, "--simulate-seed", str(option.simulate_seed), *site])
+        return f"what was seen: {self.folder}\nagain: {again}"
 
     def _settings(self, folder: Path) -> Settings:
-        from simulator import site as profile
         from simulator.scenario.nursery import Nursery
         from simulator.scenario.run import Settings
+        from simulator.site import Site
 
-        if _NURSERY not in self.config.stash:
-            nursery = self.config.stash[_NURSERY] = Nursery()
-            nursery.open()
-        file = self.config.option.simulate_site
-        site = profile.load(file) if file is not None else profile.Site()
+        stash = self.config.stash
+        if _NURSERY not in stash:
+            stash[_NURSERY] = Nursery()
+            stash[_NURSERY].open()
         return Settings(
             seed=self.config.option.simulate_seed,
-            site=site,
+            site=stash.get(_SITE, Site()),
             folder=folder / "cases",
-            nursery=self.config.stash[_NURSERY],
+            nursery=stash[_NURSERY],
         )
 
-    def _keep_history(self, folder: Path, outcome: CaseOutcome) -> None:
+    def _keep(self, folder: Path, outcome: CaseOutcome, started: str, settings: Settings) -> None:
+        """Write the history, and for a case that somebody must look at the whole report, as `simulate` does."""
+        from simulator.report import files, model, words
+        from simulator.report.html import Tile
         from simulator.scenario.history import Writer
+        from simulator.scenario.run import ScenarioOutcome
 
-        header = {"name": outcome.id, "seed": self.config.option.simulate_seed}
+        header = {"name": outcome.id, "started": started, "seed": settings.seed}
         with Writer(folder / "history.jsonl", header) as writer:
             writer.append(outcome.history)
+        if outcome.verdict in words.UNPROVEN:
+            seen = [ScenarioOutcome(self.scenario, (outcome,))]
+            result = model.result(outcome.id, started, outcome.seconds, settings.seed, settings.site.site, seen)
+            files.write(folder, result, [Tile(outcome.id, picture) for picture in outcome.pictures])
+
+
+def marks(scenario: Scenario) -> tuple[str, ...]:
+    """Return the marks of a scenario's cases: `scenario`, its level, its tags."""
+    return tuple(dict.fromkeys(("scenario", scenario.level, *scenario.tags)))

@@ -18,6 +18,7 @@ from ruamel.yaml.comments import CommentedMap
 from simulator import strict_yaml
 from simulator.errors import LoadError, Problem
 from simulator.quantities import Duration, Size
+from simulator.rules import hkid
 from simulator.rules.accession import CHECK_DIGITS, AccessionRules
 from simulator.rules.image_count import ImageCountRule
 from simulator.rules.sop_classes import SopClass, by_name, storage_classes
@@ -312,6 +313,11 @@ class Site(_Strict):
         description="What is done with an unmatched study. `correct` writes its order's keys into the forwarded copies "
         "where the accession number is the order's and two of HKID, name and date of birth agree; it holds the rest.",
     )
+    only_hkid_prefixes: tuple[Annotated[str, Field(pattern="^[A-Z]{1,2}$")], ...] = Field(
+        default=(),
+        description="For tests: the letters of HKIDs of synthetic people (`Q`). Nothing of anybody else is kept: "
+        "instances are answered 0124, messages AE. Empty: everybody is taken.",
+    )
     image_limit: ImageLimit = ImageLimit()
     accession: Accession = Accession()
     hl7: Hl7 = Hl7()
@@ -344,6 +350,10 @@ class Site(_Strict):
             raise ValueError(f"{secured[0]} is called over TLS, which needs `gateway.tls` with its `ca`")
         return self
 
+    def takes_patient(self, patient_id: str) -> bool:
+        """Tell whether anything of a patient with this HKID is kept."""
+        return not self.only_hkid_prefixes or hkid.begins_with(patient_id, self.only_hkid_prefixes)
+
     def accession_rules(self) -> AccessionRules:
         """Return the accession number rules of this site."""
         return AccessionRules(
@@ -370,6 +380,14 @@ def load(file: Path) -> Site:
     site = with_files_from(strict_yaml.validate(Site, content, file), file.parent)
     if problems := list(_missing_files(site, content, file)):
         raise LoadError(problems)
+    return site
+
+
+def load_named(file: Path) -> Site:
+    """Return the profile in `file`; one that does not name its site is named after the file. Raises as `load` does."""
+    site = load(file)
+    if site.site == Site().site:
+        return site.model_copy(update={"site": file.stem})  # a report must not take it for the default one
     return site
 
 

@@ -28,8 +28,10 @@ ALLOWED = {
     "synthesis": frozenset(("errors", "rules")),
     "scenario": LEAVES | {"rules", "wire", "synthesis", "actors", ""},  # the version, which a run's folder names
     "report": LEAVES | {"scenario", ""},
+    "certify": LEAVES | {"rules", "wire", "actors", "synthesis", "scenario", "report", ""},
     "conformance": LEAVES | {"rules", "wire", "gateway", ""},
-    "cli": LEAVES | {"rules", "wire", "gateway", "actors", "synthesis", "scenario", "report", "conformance", ""},
+    "cli": LEAVES
+    | {"rules", "wire", "gateway", "actors", "synthesis", "scenario", "report", "certify", "conformance", ""},
     "__main__": frozenset(("cli",)),
     # What pytest loads: scenarios as tests.
     "pytest_plugin": LEAVES | {"scenario", "report"},
@@ -92,6 +94,11 @@ def test_every_room_has_a_rule() -> None:
 def test_only_wire_imports_the_protocol_libraries(file: Path) -> None:
     used = {name.split(".")[0] for name in imports(file)} & PROTOCOL_LIBRARIES
     assert not used or room(module_name(file)) == "wire"
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_only_the_plugin_imports_pytest(file: Path) -> None:
+    assert "pytest" not in set(imports(file)) or file.name == "pytest_plugin.py"
 
 
 def scenario_modules(*names: str) -> set[str]:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from simulator.actors.observation import Observe, observation
 from simulator.actors.safekeeper import Commits, Safekeeper
 from simulator.errors import StartError
-from simulator.events import InstanceReceived, LengthsMeasured
+from simulator.events import HarnessFailed, InstanceReceived, LengthsMeasured
 from simulator.wire import part10
 from simulator.wire.acceptor import Acceptor, EndAssociation
 from simulator.wire.association import Address, Context, Outgoing, Response, StoreRequest
@@ -151,6 +151,16 @@ class RemoteSCP:
         return Rejection(*self._behaviour.rejects, field="", words=f"association {number} of {asked.calling_ae_title}")
 
     def _take(self, request: StoreRequest) -> Response:
+        try:
+            return self._answer(request)
+        except EndAssociation:
+            raise
+        except Exception as error:
+            # A mistake of ours must not look to the gateway, or to who judges it, like an answer.
+            self._observe(HarnessFailed(observer=self._observer, problem=f"{type(error).__name__}: {error}"))
+            raise EndAssociation from error
+
+    def _answer(self, request: StoreRequest) -> Response:
         number = next(self._requests)
         if number in (self._behaviour.aborts_at, self._behaviour.hangs_at):
             self._note(request, "")

@@ -6,7 +6,7 @@ import importlib
 
 import typer
 
-from simulator.cli import run
+from simulator.cli import certify_command, run
 
 _COMMANDS = {
     "Scenarios": ("list", "explain", "schema"),
@@ -26,6 +26,7 @@ app = typer.Typer(
     "Start with: [bold]simulate --scenario unmatched[/bold]",
 )
 app.callback(invoke_without_command=True)(run.run)
+app.add_typer(certify_command.app, name="certify", rich_help_panel="Certification")
 for _panel, _names in _COMMANDS.items():
     for _name in _names:
         _module = importlib.import_module(f"simulator.cli.{_name}_command")

@@ -120,12 +120,7 @@ def _site(file: Path | None) -> Site:
     """Return the profile in a file, or the embedded one."""
     from simulator import site as profile
 
-    if file is None:
-        return profile.Site()
-    site = profile.load(file)
-    if site.site == profile.Site().site:
-        return site.model_copy(update={"site": file.stem})  # a report must not take it for the default one
-    return site
+    return profile.Site() if file is None else profile.load_named(file)
 
 
 def _bound(texts: list[str], scenarios: tuple[Scenario, ...], *, owned: bool, workers: int) -> Bindings:

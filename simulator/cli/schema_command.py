@@ -8,13 +8,13 @@ import typer
 
 from simulator.cli import terminal
 
-Subject = Literal["scenario", "site", "result", "status"]
+Subject = Literal["scenario", "site", "result", "status", "certification"]
 
 
 def command(
     subject: Annotated[Subject, typer.Argument(help="Which file: editors use `scenario` and `site`.")] = "scenario",
 ) -> None:
-    """Print the JSON Schema of a scenario file, a site profile, result.json or `status --json`."""
+    """Print the JSON Schema of a scenario file, a site profile, result.json, `status --json` or certification.json."""
     terminal.print_json(schema(subject))
 
 
@@ -22,6 +22,7 @@ def schema(subject: Subject) -> dict[str, Any]:
     """Return the JSON Schema of `subject` (draft 2020-12)."""
     from pydantic import BaseModel
 
+    from simulator.certify.outcome import SessionOutcome
     from simulator.gateway.status import Status
     from simulator.report.model import Result
     from simulator.scenario.schema import scenario_schema
@@ -30,6 +31,11 @@ def schema(subject: Subject) -> dict[str, Any]:
     draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     if subject == "scenario":
         return draft | scenario_schema()
-    models: dict[str, type[BaseModel]] = {"site": Site, "result": Result, "status": Status}
+    models: dict[str, type[BaseModel]] = {
+        "site": Site,
+        "result": Result,
+        "status": Status,
+        "certification": SessionOutcome,
+    }
     model = models[subject]
     return draft | model.model_json_schema(mode="validation" if subject == "site" else "serialization")

@@ -39,6 +39,8 @@ from simulator.wire.hl7_segments import (
 _TYPES = (*hl7_messages.VERSIONS, *hl7_patients.TYPES)
 _PRODUCTION_OR_TEST = frozenset("DPT")  # MSH-11, HL7 table 0103
 
+_NOT_SYNTHETIC = Fault("PID-3 is not of a synthetic person; nothing is kept", "PID-3")
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -103,6 +105,8 @@ class Orders:
             return _fault(error)
 
     def _order_change(self, message: OrderMessage) -> _Change | Fault:
+        if not self._site.takes_patient(message.patient_id):
+            return _NOT_SYNTHETIC
         location = self._site.hl7.accession_location
         if fault := order_changes.complaint(message, self._site.accession_rules(), location):
             return fault
@@ -122,6 +126,8 @@ class Orders:
     def _patient_change(self, message: PatientMessage) -> _Change | Fault:
         if fault := patient_changes.complaint(message):
             return fault
+        if not all(self._site.takes_patient(patient.patient_id) for patient in message.patients):
+            return _NOT_SYNTHETIC
         orders = patient_changes.applied(message, self._book.of_patient)
         if not orders:
             _LOG.warning("message %s, %s, changes no order", message.control_id, message.message_type)
@@ -153,7 +159,8 @@ class Orders:
 
     def _refuse(self, raw: bytes, header: Header | None, outcome: Outcome, fault: Fault) -> tuple[bytes, ...]:
         code = "AR" if outcome is Outcome.REJECTED else "AE"
-        kept_as = self._keep_aside(raw, {"code": code, "why": fault.text})
+        keeps = not self._site.only_hkid_prefixes
+        kept_as = self._keep_aside(raw, {"code": code, "why": fault.text}) if keeps else ""
         try:
             self._index.add_event(
                 MessageRefused(
@@ -167,7 +174,7 @@ class Orders:
         except sqlite3.Error as error:
             _LOG.error("cannot tell of a refused message: %s", error)
         # In the original mode the answer stays the same; a commit acknowledgement would be a lie.
-        outcome = Outcome.LOST if not kept_as and outcome is Outcome.UNUSABLE else outcome
+        outcome = Outcome.LOST if keeps and not kept_as and outcome is Outcome.UNUSABLE else outcome
         return self._acknowledge(header, outcome, fault)
 
     def _keep_aside(self, raw: bytes, why: dict[str, str]) -> str:

@@ -7,8 +7,9 @@ Each step takes the last one's frozen type, so no order is wrong; bad data is a 
 
 from __future__ import annotations
 
-from simulator.gateway import correction, duplicates, header, second_look, statuses
+from simulator.gateway import correction, duplicates, second_look, statuses
 from simulator.gateway.backlog import Taken
+from simulator.gateway.first_look import taken_in
 from simulator.gateway.header import Header
 from simulator.gateway.index import Index
 from simulator.gateway.rows import InstanceRow
@@ -17,14 +18,14 @@ from simulator.gateway.store import Store
 from simulator.rules import identity, image_count, matching
 from simulator.site import Site
 from simulator.wire import part10
-from simulator.wire.association import Outgoing, Response, StoreRequest
+from simulator.wire.association import Outgoing, StoreRequest
 
 
 def receive(request: StoreRequest, site: Site, index: Index, store: Store) -> Received | Refused:
     """Take an instance, or say with which status it is refused."""
-    found = header.inspect(request)
-    if isinstance(found, Response):
-        return Refused(request, found, header.glance(request))
+    found = taken_in(request, site)
+    if isinstance(found, Refused):
+        return found
     known = duplicates.known(found, request, index, store)
     if known.verdict == "other":
         comment = "an instance with this UID and other content is held already"

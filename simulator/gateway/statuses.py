@@ -69,6 +69,13 @@ HELD_WITH_OTHER_CONTENT: Final = StatusMeaning(
     "An instance with this SOP Instance UID and other content is held already, or was before it was purged. The "
     "one that is held stays.",
 )
+# PS3.7 9.1.1.1.9
+NOT_AUTHORIZED: Final = StatusMeaning(
+    0x0124,
+    "Failure",
+    "Refused: Not Authorized",
+    "The site takes synthetic people alone, and Patient ID is not of one. Nothing of the instance is kept.",
+)
 # N-ACTION of storage commitment (PS3.7 10.1.4.1.10)
 REQUEST_RECEIVED: Final = StatusMeaning(
     0x0000,
@@ -180,4 +187,5 @@ def store_statuses(site: Site) -> tuple[StatusMeaning, ...]:
         FAILED,
     )
     limited = (beyond_image_limit(site),) if site.image_limit.mode == "reject" else ()
-    return tuple(sorted((*always, *limited), key=lambda status: status.code))
+    restricted = (NOT_AUTHORIZED,) if site.only_hkid_prefixes else ()
+    return tuple(sorted((*always, *limited, *restricted), key=lambda status: status.code))

@@ -39,18 +39,23 @@ def render(result: Result, sheet: Sequence[Tile] = ()) -> str:
     return _template().render(result=result, sheet=sheet)
 
 
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("simulator.report"),
+def environment(package: str) -> Environment:
+    """Return an environment for the templates of a package: it escapes, forgives no name, and prints the invisible."""
+    made = Environment(
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_printable,
     )
-    environment.globals.update(words=words)
-    return environment.get_template(_TEMPLATE)
+    made.globals.update(words=words)
+    return made
+
+
+@cache
+def _template() -> Template:
+    return environment("simulator.report").get_template(_TEMPLATE)
 
 
 def _printable(shown: Any) -> Any:

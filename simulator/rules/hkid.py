@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Collection
 
 _BODY = re.compile(r"[A-Z]{1,2}[0-9]{6}")
 _FULL = re.compile(rf"({_BODY.pattern})([0-9A])")
@@ -30,6 +31,12 @@ def canonical(text: str) -> str:
     return folded
 
 
+def printed(text: str) -> str:
+    """Return an HKID, in any of its spellings, as the card prints it: the check character in parentheses."""
+    number = canonical(text)
+    return f"{number[:-1]}({number[-1:]})"
+
+
 def check_character(body: str) -> str:
     """Return the check character of `body`, the letters and the six digits in canonical form.
 
@@ -44,6 +51,12 @@ def is_valid(text: str) -> bool:
     """Tell whether `text`, in any of its spellings, is an HKID with the right check character."""
     parts = _FULL.fullmatch(canonical(text))
     return parts is not None and check_character(parts[1]) == parts[2]
+
+
+def begins_with(text: str, prefixes: Collection[str]) -> bool:
+    """Tell whether `text`, in any of its spellings, has one of these prefixes: all the letters before its digits."""
+    letters = canonical(text).lstrip()
+    return letters[: len(letters) - len(letters.lstrip(string.ascii_uppercase))] in prefixes
 
 
 def mod11_character(text: str) -> str:

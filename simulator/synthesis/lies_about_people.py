@@ -6,6 +6,7 @@ import string
 from datetime import datetime, timedelta
 from typing import Final
 
+from simulator.rules import hkid
 from simulator.synthesis import draws, people
 from simulator.synthesis.draft import Values
 from simulator.synthesis.lie import Lie, Tell, absent, always, another_character, first_other, one_value
@@ -22,11 +23,6 @@ def _another_hkid(seed: str, order: Order) -> str:
 def _invalid_hkid(seed: str, order: Order) -> str:
     truth = order.person.hkid
     return truth[:-1] + another_character(truth[-1], _HKID_CHECKS, seed)
-
-
-def _as_printed(number: str) -> str:
-    """Return an HKID as the card prints it: the check character in parentheses."""
-    return f"{number[:-1]}({number[-1]})"
 
 
 def _spaced_hkid(seed: str, order: Order) -> str:
@@ -98,7 +94,7 @@ _HKIDS: Final = (
         "hkid.invalid",
         "invalid-hkid-in-parentheses",
         "The HKID is written as the card prints it, with a wrong check character in the parentheses.",
-        lambda seed, order: _as_printed(_invalid_hkid(seed, order)),
+        lambda seed, order: hkid.printed(_invalid_hkid(seed, order)),
     ),
     _hkid(
         "hkid.invalid",
@@ -111,7 +107,7 @@ _HKIDS: Final = (
         "",
         "hkid-in-parentheses",
         "The HKID is written as the card prints it, the check character in parentheses.",
-        lambda seed, order: _as_printed(order.person.hkid),
+        lambda seed, order: hkid.printed(order.person.hkid),
     ),
     _hkid(
         "", "lower-case-hkid", "The HKID is written in small letters.", lambda seed, order: order.person.hkid.lower()

@@ -19,6 +19,23 @@ REJECT_REASONS = {
     (3, 1): "temporary congestion",
     (3, 2): "local limit exceeded",
 }
+# The first two fields of the same table.
+REJECT_RESULTS = {1: "rejected-permanent", 2: "rejected-transient"}
+REJECT_SOURCES = {
+    1: "service-user",
+    2: "service-provider (ACSE related function)",
+    3: "service-provider (presentation related function)",
+}
+# PS3.8 9.3.8, table 9-26: source, and reason/diagnostic where the source is the service-provider.
+ABORT_SOURCES = {0: "service-user", 2: "service-provider"}
+ABORT_REASONS = {
+    0: "reason not specified",
+    1: "unrecognized PDU",
+    2: "unexpected PDU",
+    4: "unrecognized PDU parameter",
+    5: "unexpected PDU parameter",
+    6: "invalid PDU parameter value",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +128,21 @@ class Incident:
 
 
 Tell = Callable[[Incident], None]
+
+
+def rejection_told(result: int, source: int, reason: int) -> str:
+    """Return the fields of an A-ASSOCIATE-RJ in words: `called AE title not recognised (result 1, ...)`."""
+    words = REJECT_REASONS.get((source, reason), "a reason that the standard does not define")
+    kind = REJECT_RESULTS.get(result, "of an undefined result")
+    return f"{words} (result {result}, source {source}, reason {reason}: {kind})"
+
+
+def abort_told(source: int, reason: int) -> str:
+    """Return the fields of an A-ABORT in words; a service-user gives no reason (PS3.8 9.3.8)."""
+    who = ABORT_SOURCES.get(source, "an undefined source")
+    if source != 2:
+        return f"{who} (source {source})"
+    return f"{who}: {ABORT_REASONS.get(reason, 'undefined reason')} (source {source}, reason {reason})"
 
 
 def hexadecimal(data: bytes, limit: int = 32) -> str:

@@ -57,7 +57,7 @@ def head_fault(head: bytes, maximum_length: int, *, expects_request: bool, has_r
     """
     kind, _, length = struct.unpack(">BBL", head)
     if kind not in NAMES:
-        return Fault("pdu.unknown-type", _stranger(head), UNRECOGNISED_PDU)
+        return Fault("pdu.unknown-type", stranger(head), UNRECOGNISED_PDU)
     if expects_request and kind not in (ASSOCIATE_RQ, ABORT):
         return Fault("pdu.unexpected", f"{name(kind)} where an A-ASSOCIATE-RQ is expected", UNEXPECTED_PDU)
     if not expects_request and kind in (ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ):
@@ -80,7 +80,7 @@ def length_fault(kind: int, length: int, maximum_length: int) -> Fault | None:
     return None
 
 
-def _stranger(head: bytes) -> str:
+def stranger(head: bytes) -> str:
     """Say what a peer speaks that does not speak DICOM."""
     if head[0] == 0x16 and head[1] == 0x03:
         return f"a TLS handshake ({hexadecimal(head)}): the peer speaks DICOM TLS to a port without TLS"

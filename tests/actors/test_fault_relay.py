@@ -178,7 +178,7 @@ def test_a_slow_connection_takes_the_time_that_its_rate_says() -> None:
         started = time.monotonic()
         here = Played([*ASKED, store(1, size=20_000), {"recv": "C-STORE-RSP"}])
         assert here.peer.play(HOST, relay.port), problem(here)
-        assert 0.95 <= time.monotonic() - started < 5
+        assert 0.9 <= time.monotonic() - started < 5  # what goes last, a tenth of a second's worth, is not waited for
 
 
 # --- between a modality and an SCP of the product's own ---------------------------------------------------

@@ -93,3 +93,8 @@ def test_no_check_character_for_another_body(body: str) -> None:
 def test_mod11_refuses_what_has_no_value() -> None:
     with pytest.raises(ValueError, match="0-9, A-Z and space"):
         hkid.mod11_character("A-1")
+
+
+@pytest.mark.parametrize("spelled", ["A1234563", "a123456(3)", "HKID: A 123456 3"])
+def test_any_spelling_is_printed_as_on_the_card(spelled: str) -> None:
+    assert hkid.printed(spelled) == "A123456(3)"

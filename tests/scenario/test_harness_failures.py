@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -11,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from simulator.errors import HarnessError
-from simulator.events import Event, InstanceStored
+from simulator.events import Event, InstanceReceived, InstanceStored
 from simulator.scenario import gateway_process
 from simulator.scenario.nursery import Nursery
 from simulator.scenario.run import CaseOutcome, Listener, Settings, run_case
-from simulator.site import Site
+from simulator.site import Site, overridden
+from simulator.wire.association import Address
 from tests import running
 from tests.wire.sockets import no_thread_beside
 
@@ -81,3 +83,28 @@ def test_a_mistake_of_our_own_is_an_error_of_its_case_alone(tmp_path: Path) -> N
     outcome = run_case(scenario, case, Settings(running.SEED, Site(), tmp_path, patience=2.0), Listener(seen=trip))
     assert outcome.verdict == "error", running.failures(outcome)
     assert no_thread_beside(before)
+
+
+def test_a_remote_scp_that_dies_of_a_mistake_of_our_own(tmp_path: Path) -> None:
+    """The gateway sees an abort, and nobody says that the gateway failed."""
+    scenario, case = running.named("matched[ORM^O01]")
+    before = set(threading.enumerate())
+
+    def trip(event: Event) -> None:
+        if isinstance(event, InstanceReceived):
+            raise ValueError("tripped")
+
+    outcome = run_case(scenario, case, Settings(running.SEED, Site(), tmp_path, patience=2.0), Listener(seen=trip))
+    assert_error(outcome, "ValueError: tripped")
+    assert no_thread_beside(before)
+
+
+def test_a_port_that_somebody_else_has(tmp_path: Path) -> None:
+    """Where a real modality is to find the gateway, its port is the site profile's and no free one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        site = overridden(Site(), {"gateway": {"dicom_port": port, "hl7_port": 0, "http_port": 0}})
+        bound = {"modality": Address("CT01", "127.0.0.1", 104)}
+        outcome = running.run(*running.named("matched[ORM^O01]"), tmp_path, site=site, bound=bound)
+    assert_error(outcome, f":{port}")
+    assert "another program uses the port" in outcome.findings[0].because

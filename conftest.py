@@ -1,4 +1,4 @@
-"""Looks at each case of the catalogue that passed: `pytest -p tests.catalogue scenarios`, as tox does.
+"""Looks at each case of the catalogue that passed. It stands here since `tests/conftest.py` would not see `scenarios/`.
 
 Its history says the same when it is saved and read again, and each expectation in it can fail.
 """

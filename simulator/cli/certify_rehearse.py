@@ -1,0 +1,94 @@
+"""A rehearsal of a whole session: the facility is played on this machine, and nobody is asked anything."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.cli import terminal
+from simulator.cli.certify_options import session_folder
+
+if TYPE_CHECKING:
+    from simulator.certify.declaration import Declaration
+
+_LOOPBACK = "127.0.0.1"
+_MINUTES = 0.5  # for each test
+
+
+def rehearse(named: str, reports: Path, seed: int | None) -> int:
+    """Play the facility `named` through all tests, in a session of its own; return the exit code."""
+    from simulator.certify import broken, session
+    from simulator.certify.conduct import Conduct
+    from simulator.certify.rehearsal import Facility
+    from simulator.certify.rig import Pace, Rig
+    from simulator.certify.screen import print_outcome
+    from simulator.cli.certify_preflight import print_preflight
+    from simulator.cli.certify_run import conclude
+    from simulator.events import now
+
+    how = broken.by_name(named)
+    stamp = now()[:19].translate(str.maketrans("", "", "-:")).replace("T", "T") + "Z"
+    folder = reports / f"{stamp}-rehearsal-{named.replace(':', '-')}"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "played.yaml"
+    _write(_moved(_declared(reports), how.minutes or _MINUTES), file)
+    session.begin(folder, file, secrets.randbits(32) if seed is None else seed, how.title)
+    file.unlink()
+    with session.Session(folder) as begun, ExitStack() as stack:
+        terminal.out.print(f"seed {begun.seed}", highlight=False)
+        terminal.out.print(f"Rehearsal: {how.title}", style="bold", markup=False, highlight=False)
+        facility = stack.enter_context(Facility(begun.declared, how))
+        rig = stack.enter_context(Rig(begun.declared, Pace(quiet_period=0.3, settle=0.8, after=0.2, retry_after=0.2)))
+        conduct = Conduct(begun, rig, facility)
+        tried = conduct.preflight()
+        if print_preflight(tried):
+            tried = conduct.go_on()
+            for outcome in tried:
+                print_outcome(terminal.out, outcome)
+        stack.close()
+        return conclude(begun, tried, folder)
+
+
+def _declared(reports: Path) -> Declaration:
+    """Return what the session of this reports folder declares, else the rehearsal's own."""
+    from simulator import resources
+    from simulator.certify import declaration
+    from simulator.certify.session import DECLARATION
+
+    mine = session_folder(reports) / DECLARATION
+    if mine.is_file():
+        return declaration.load(mine, resolve=lambda _: None)
+    name = "facilities/rehearsal.yaml"
+    return declaration.load(resources.folder("fixtures", name) / name)
+
+
+def _moved(declared: Declaration, minutes: float) -> dict[str, Any]:
+    """Return the declaration with everybody on this machine, on free ports, without TLS, and with short waits."""
+    content = declared.model_dump(mode="json", exclude_none=True)
+    ports = iter(_free_ports(2 + len(declared.systems)))
+    content["gateway"] |= {"host": _LOOPBACK, "dicom_port": next(ports), "hl7_port": next(ports)}
+    content["gateway"].pop("tls", None)
+    for system in content["systems"]:
+        system |= {"host": _LOOPBACK, "tls": False}
+        if "port" in system:
+            system["port"] = next(ports)
+    content["minutes"] = minutes
+    return content
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server((_LOOPBACK, 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _write(content: dict[str, Any], file: Path) -> None:
+    from ruamel.yaml import YAML
+
+    with file.open("w", encoding="utf-8") as out:
+        YAML().dump(content, out)
