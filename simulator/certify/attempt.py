@@ -23,6 +23,7 @@ from simulator.events import StudyChanged, now
 from simulator.scenario.findings import Finding, Verdict, worst
 
 _LOOK_SECONDS = 0.1
+_RESTS = 4  # times as long as a look took
 _MAY_STILL_COME = frozenset(("nothing-came", "expected-not-seen", "hl7.no-order"))
 """Cards that say that something did not come: until the time is over, it may."""
 
@@ -51,8 +52,7 @@ class Attempt:
             return None
         seconds = time.monotonic() - began
         kept = evidence.keep(self._folder, play.conversations(), play.history(), self._folder / "gateway" / "data")
-        scene = self._scene(play, seconds, kept.captures)
-        findings = judge(self._test.expect, scene)
+        scene, findings = self._scene(play, seconds, kept.captures)
         cards = diagnose(scene) if _verdict(findings) != "error" else ()
         return self._outcome(number, seconds, findings, cards, kept, why="ended by hand" if ended == "end" else "")
 
@@ -73,8 +73,8 @@ class Attempt:
         seen, changed, seconds = 0, began, self._rig.declared.minutes * 60
         while (left := began + seconds - time.monotonic()) > 0:
             self._rig.pulse.wait(_LOOK_SECONDS)
-            scene = self._scene(play, seconds - left, {})
-            findings = judge(self._test.expect, scene)
+            looked = time.monotonic()
+            scene, findings = self._scene(play, seconds - left, {})
             self._order_what_came(scene, play)
             if self._rig.pulse.count != seen:
                 seen, changed = self._rig.pulse.count, time.monotonic()
@@ -84,6 +84,8 @@ class Attempt:
                 return "on"
             if (said := self._desk.look(self._test, play, Progress(left, findings, cards))) != "on":
                 return said
+            # A thousand images are not read anew for each of them: most of the time is the sender's.
+            self._rig.pulse.rest(_RESTS * (time.monotonic() - looked))
         return "on"
 
     def _is_over(self, findings: Sequence[Finding], cards: Sequence[Card], quiet: float) -> bool:
@@ -110,7 +112,10 @@ class Attempt:
                 f"{self._rig.declared.orders.system}: accession number {entry.order.accession_number}.",
             )
 
-    def _scene(self, play: Play, seconds: float, captures: dict[tuple[str, int], str]) -> Scene:
+    def _scene(
+        self, play: Play, seconds: float, captures: dict[tuple[str, int], str]
+    ) -> tuple[Scene, tuple[Finding, ...]]:
+        """Return what was seen so far, and what the judge says of it."""
         scene = Scene(
             declared=self._rig.declared,
             wanted=self._test.wanted(),
@@ -121,7 +126,8 @@ class Attempt:
             moment=now(),
             captures=captures,
         )
-        return replace(scene, met=_verdict(judge(self._test.expect, scene)) == "pass")
+        findings = judge(self._test.expect, scene)
+        return replace(scene, met=_verdict(findings) == "pass"), findings
 
     def _outcome(
         self,

@@ -51,6 +51,7 @@ _BUSY = (2, 3, 2)  # PS3.8 9.3.4: transient, local limit exceeded
 _OUT_OF_RESOURCES = Response(0xA700, "no room")
 _SOMEBODY = "A1234563"
 _PATIENCE = 20.0
+_FEW = 3  # images of a study
 
 
 class Facility:
@@ -189,7 +190,8 @@ class Facility:
         lies = [LIES[name] for name in self._how.lies]
         if self._how.real_person:
             lies.append(saying("PatientID", _SOMEBODY))
-        spec = studies.SeriesSpec(test.sop_class, self._how.images, 64, 64)
+        images = self._how.images if test.kind == "study" else _FEW
+        spec = studies.SeriesSpec(test.sop_class, images, 64, 64)
         performed = replace(order, ordered_at=self._clock(-_PERFORMED), study_instance_uid=uid(test.id, now()))
         made = studies.study(f"{test.id}/{now()}", performed, [spec], lies)
         return [
