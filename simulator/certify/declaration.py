@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from simulator import strict_yaml
 from simulator.errors import LoadError, Problem
+from simulator.rules.sop_classes import by_name, storage_classes
 from simulator.rules.transfer_syntaxes import ACCEPTED
 from simulator.site import AETitle, SopClassName, Tls
 from simulator.synthesis import compression
@@ -42,6 +43,13 @@ def _transfer_syntax(name: str) -> str:
     return name
 
 
+def _taken_class(name: str) -> str:
+    if by_name(name) not in storage_classes():
+        raise ValueError(f"the gateway does not take {by_name(name).name} (slide AE Specifications)")
+    return name
+
+
+TakenClassName = Annotated[SopClassName, AfterValidator(_taken_class)]
 TransferSyntaxName = Annotated[str, AfterValidator(_transfer_syntax)]
 
 
@@ -76,7 +84,7 @@ class System(_Strict):
     does: Annotated[tuple[Role, ...], Field(min_length=1)] = Field(
         description="sends images, receives them, asks for storage commitment."
     )
-    sop_classes: tuple[SopClassName, ...] = Field(default=(), description="Of the images that it sends or receives.")
+    sop_classes: tuple[TakenClassName, ...] = Field(default=(), description="Of the images that it sends or receives.")
     transfer_syntaxes: Annotated[tuple[TransferSyntaxName, ...], Field(min_length=1)] = Field(
         default=_DEFAULT_SYNTAXES, description="In which it sends them."
     )

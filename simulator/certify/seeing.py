@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TypeVar
 
+from pydicom.uid import UID
+
 from simulator.certify.received import Received, is_foreign, received
 from simulator.certify.scene import Scene
 from simulator.events import Event
@@ -274,6 +276,12 @@ def class_name(uid: str) -> str:
         return sop_classes.by_name(uid).name
     except KeyError:
         return f"SOP class {uid}"
+
+
+def syntax_name(uid: str) -> str:
+    """Return what a transfer syntax is called (PS3.6 table A-1), with its UID; the UID alone where it has no name."""
+    name = str(UID(uid).name)
+    return name if name == uid else f"{name} ({uid})"
 
 
 def _answers(response: SaidMessage, request: SaidMessage) -> bool:

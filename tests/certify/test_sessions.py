@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from simulator.certify import broken, bundle, catalogue, handover, session
+from simulator.certify.conduct import Conduct
 from simulator.certify.outcome import SessionOutcome
+from simulator.certify.rehearsal import Facility
+from simulator.certify.rig import Rig
 from simulator.errors import UsageError
 from tests.certify import played
 from tests.certify.played import TODAY, answered, begin, play
@@ -87,6 +91,18 @@ def test_a_broken_facility_gets_the_card_meant_for_it_and_no_other_red(name: str
     assert "fail" in seen.verdicts().values()
     assert "error" not in seen.verdicts().values()
     assert not answered(folder).certifiable
+
+
+def test_a_preflight_goes_both_ways(tmp_path: Path) -> None:
+    folder = begin(tmp_path)
+    with session.Session(folder) as opened, ExitStack() as stack:
+        facility = stack.enter_context(Facility(opened.declared, broken.WELL))
+        conduct = Conduct(opened, stack.enter_context(Rig(opened.declared, played.PACE)), facility)
+        outcomes = conduct.preflight(both_ways=True)
+    assert [(outcome.id, outcome.verdict) for outcome in outcomes][-1] == ("echo[CT01]", "pass")
+    [context] = outcomes[-1].contexts
+    assert (context.abstract_syntax, context.accepted, context.needed) == ("Verification SOP Class", True, True)
+    assert "echo[CT01]: was not tested (it was not reached)" in answered(folder).against
 
 
 def test_each_broken_facility_has_a_card_of_the_catalogue() -> None:
