@@ -26,7 +26,7 @@ Role = Literal["sends", "receives", "commitment"]
 """What a system does: sends images, receives them, asks for storage commitment of what it sent."""
 
 _NAME = "^[A-Za-z][A-Za-z0-9-]{0,15}$"
-_DEFAULT_SYNTAXES = ("ExplicitVRLittleEndian", "ImplicitVRLittleEndian")
+DEFAULT_SYNTAXES = ("ExplicitVRLittleEndian", "ImplicitVRLittleEndian")
 
 
 class _Strict(BaseModel):
@@ -86,7 +86,7 @@ class System(_Strict):
     )
     sop_classes: tuple[TakenClassName, ...] = Field(default=(), description="Of the images that it sends or receives.")
     transfer_syntaxes: Annotated[tuple[TransferSyntaxName, ...], Field(min_length=1)] = Field(
-        default=_DEFAULT_SYNTAXES, description="In which it sends them."
+        default=DEFAULT_SYNTAXES, description="In which it sends them."
     )
     tls: bool = Field(default=False, description="It speaks DICOM over TLS.")
 

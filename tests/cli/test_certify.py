@@ -79,7 +79,7 @@ def test_a_declaration_that_lies_is_told_with_its_field(
 
 def test_questions_make_a_declaration(tmp_path: Path) -> None:
     answers = ["Small Centre", "SML", "HAGATEWAY", "127.0.0.1", "11112", "2575"]
-    answers += ["US01", "US01", "127.0.0.1", "y", "n", "n", "Ultrasound Image Storage", "n", "n"]
+    answers += ["US01", "US01", "127.0.0.1", "y", "n", "n", "Ultrasound Image Storage", "", "n", "n", "n"]
     done = subprocess.run(
         [*SIMULATE, "certify", "new", "--seed", "1"],
         input="\n".join(answers) + "\n",

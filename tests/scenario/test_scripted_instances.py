@@ -8,6 +8,7 @@ import pytest
 
 from simulator.events import InstanceStored
 from simulator.scenario import load
+from simulator.scenario.run import CaseOutcome
 from tests import running
 
 STORY = """\
@@ -40,7 +41,7 @@ then:
 """
 
 
-def outcome(folder: Path, text: str) -> running.CaseOutcome:
+def outcome(folder: Path, text: str) -> CaseOutcome:
     file = folder / "scripted.yaml"
     file.write_text(text, encoding="utf-8")
     scenario = load.load(file)
