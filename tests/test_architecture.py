@@ -29,9 +29,10 @@ ALLOWED = {
     "scenario": LEAVES | {"rules", "wire", "synthesis", "actors", ""},  # the version, which a run's folder names
     "report": LEAVES | {"scenario", ""},
     "certify": LEAVES | {"rules", "wire", "actors", "synthesis", "scenario", "report", ""},
+    "load": LEAVES | {"rules", "wire", "actors", "synthesis", "scenario", "report", ""},
     "conformance": LEAVES | {"rules", "wire", "gateway", ""},
     "cli": LEAVES
-    | {"rules", "wire", "gateway", "actors", "synthesis", "scenario", "report", "certify", "conformance", ""},
+    | {"rules", "wire", "gateway", "actors", "synthesis", "scenario", "report", "certify", "load", "conformance", ""},
     "__main__": frozenset(("cli",)),
     # What pytest loads: scenarios as tests.
     "pytest_plugin": LEAVES | {"scenario", "report"},
