@@ -12,7 +12,7 @@ from markupsafe import Markup
 from simulator.load.result import Bar, LoadResult, Moment
 
 _WIDTH, _HEIGHT = 960, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 12, 36
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 30, 12, 36
 _POINTS = 480  # that many ticks are drawn at most; longer runs have several in one point
 _BARS = 60
 _INK, _SOFT, _LINE = "#1b1f24", "#57606a", "#d8dee4"
@@ -57,7 +57,8 @@ class _Scale:
         if self.by_ratio:
             first, last = round(math.log10(self.least)), round(math.log10(self.most))
             return [10.0**power for power in range(first, last + 1)]
-        return [self.most * part / 4 for part in range(5)]
+        step = _step(self.most / 4)
+        return [step * number for number in range(math.floor(self.most / step * (1 + 1e-9)) + 1)]
 
 
 def plots(result: LoadResult) -> list[Plot]:
@@ -75,11 +76,12 @@ def plots(result: LoadResult) -> list[Plot]:
 def _rates(points: Sequence[_Point], end: float) -> Plot:
     most = _round_up(max((max(point.stored, point.failed) for point in points), default=1.0))
     across, up = _Scale(0, end), _Scale(0, most)
-    drawn = [_area(points, across, up, lambda point: point.stored, _BLUE)]
+    drawn, legend = [_area(points, across, up, lambda point: point.stored, _BLUE)], [(_BLUE, "stored")]
     if any(point.failed for point in points):
         drawn.append(_curve(points, across, up, lambda point: point.failed, _RED))
-    svg = _framed("instances stored a second, over time", across, up, drawn, "s", "/s")
-    return Plot("Instances a second", ((_BLUE, "stored"), (_RED, "failed")), svg)
+        legend.append((_RED, "failed"))
+    svg = _framed("instances stored a second, over time", across, up, drawn, " s", "/s")
+    return Plot("Instances a second", tuple(legend), svg)
 
 
 def _durations(points: Sequence[_Point], end: float) -> Plot:
@@ -91,7 +93,7 @@ def _durations(points: Sequence[_Point], end: float) -> Plot:
         _curve(answered, across, up, lambda point: point.p99, _AMBER),
         _curve(answered, across, up, lambda point: point.p50, _BLUE),
     ]
-    svg = _framed("C-STORE durations over time", across, up, drawn, "s", " ms")
+    svg = _framed("C-STORE durations over time", across, up, drawn, " s", " ms")
     return Plot("C-STORE, time to the answer", ((_BLUE, "p50"), (_AMBER, "p99"), (_GREY, "longest")), svg)
 
 
@@ -140,9 +142,15 @@ def _decades(values: Iterable[float]) -> _Scale:
 
 
 def _round_up(value: float) -> float:
-    """Return the next of 1, 2, 4, 8 times a power of ten, of which a fourth is a short number too."""
+    """Return a round number that is as great at least."""
     power = 10.0 ** math.floor(math.log10(max(value, 1.0)))
     return next(power * digit for digit in (1, 2, 4, 8, 10) if power * digit >= value)
+
+
+def _step(value: float) -> float:
+    """Return 1, 2 or 5 times a power of ten, the greatest that is not above `value`."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(power * digit for digit in (5, 2, 1) if power * digit <= value * (1 + 1e-9))
 
 
 def _x(scale: _Scale, value: float) -> float:

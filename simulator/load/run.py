@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import signal
 import threading
 import time
 from collections import Counter
@@ -10,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
-from typing import Literal, Protocol
+from types import FrameType
+from typing import Any, Literal, Protocol
 
 import simulator
 from simulator.errors import HarnessError, PeerError
@@ -137,21 +140,15 @@ def _send(load: Load, to: Address, orders: tuple[str, int] | None, face: Face) -
             crew.await_ready()
             source = _order_source(load, orders, crew)
             began = time.monotonic()
-            try:
-                crew.begin()
-                _watch(crew, source, seen, lambda: face.goes_on(time.monotonic() - began, seen.total))
-            except KeyboardInterrupt:
-                seen.interrupted = True
-                crew.stop()
-                _watch(crew, None, seen, bool, time.monotonic() + _STOP_SECONDS)
-            finally:
-                if source is not None:
-                    source.stop(0.0 if seen.interrupted else _STOP_SECONDS)
+            crew.begin()
+            with _Interruption() as interruption:
+                _watch(crew, source, seen, lambda: face.goes_on(time.monotonic() - began, seen.total), interruption)
+            seen.interrupted = interruption.came
             seen.duration = time.monotonic() - began
+            if source is not None:
+                source.stop(0.0 if seen.interrupted else _STOP_SECONDS)
     except KeyboardInterrupt:
-        if not seen.interrupted:
-            raise HarnessError("interrupted before anything was sent") from None
-        raise HarnessError("interrupted twice: this run has no result") from None
+        raise HarnessError("interrupted: this run has no result") from None
     face.goes_on(seen.duration, seen.total)
     return seen, source
 
@@ -167,10 +164,14 @@ def _order_source(load: Load, orders: tuple[str, int] | None, crew: Crew) -> Ord
 
 
 def _watch(
-    crew: Crew, source: OrderSource | None, seen: _Seen, show: Callable[[], object], until: float | None = None
+    crew: Crew, source: OrderSource | None, seen: _Seen, show: Callable[[], object], interruption: _Interruption
 ) -> None:
-    """Take in what the modalities tell, until all have ended or that moment has come."""
-    while crew.is_busy and (until is None or time.monotonic() < until):
+    """Take in what the modalities tell, until all have ended; once interrupted, for a few seconds more."""
+    until = math.inf
+    while crew.is_busy and time.monotonic() < until:
+        if interruption.came and until == math.inf:
+            crew.stop()
+            until = time.monotonic() + _STOP_SECONDS
         for number, report in crew.reports(_LISTEN_SECONDS):
             if isinstance(report, Told):
                 seen.take(number, report)
@@ -179,6 +180,30 @@ def _watch(
             elif isinstance(report, Ended) and report.problem:
                 seen.problems.append(f"modality {number + 1}: {report.problem}")
         show()
+
+
+class _Interruption:
+    """Ctrl-C and SIGTERM while modalities send: noted, so that none cuts a report in two; the second one interrupts.
+
+    A context manager, for the main thread.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Interruption:
+        self._before = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self.came:
+            raise KeyboardInterrupt
+        self.came = True
 
 
 # --- the gateway ---------------------------------------------------------------------------------------
