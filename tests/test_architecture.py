@@ -112,6 +112,14 @@ MODEL = scenario_modules("model", "history")
 JUDGE = scenario_modules("checks", "findings", "evidence")
 
 
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_nothing_imports_locust_but_what_is_given_to_it(file: Path) -> None:
+    """Locust changes threads, sockets and waiting of the whole process under whoever imports it."""
+    names = set(imports(file))
+    assert not {"locust", "gevent"} & {name.split(".")[0] for name in names} or file.name == "locustfile.py"
+    assert "simulator.load.locustfile" not in names
+
+
 @pytest.mark.parametrize("module", sorted(JUDGE))
 def test_the_judge_imports_neither_the_gateway_nor_its_rules(module: str) -> None:
     assert ours(PACKAGE.parent / f"{module.replace('.', '/')}.py") <= JUDGE | MODEL | {"simulator.events"}
