@@ -60,6 +60,12 @@ class FrontDoor(Relay):
         self._recordings: list[Recording] = []
         self._changing = threading.Lock()
 
+    @property
+    def connections(self) -> int:
+        """Return how many were made to it so far: the number of the last conversation. From any thread."""
+        with self._changing:
+            return len(self._recordings)
+
     def conversations(self, since: int = 0) -> tuple[Conversation, ...]:
         """Return each conversation whose number is above `since`, as far as it has come. From any thread."""
         with self._changing:

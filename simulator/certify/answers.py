@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator import strict_yaml
-from simulator.certify.desk import Decision, Progress
+from simulator.certify.desk import Decision, Look, Progress
 from simulator.certify.outcome import Attestation, TestOutcome
 from simulator.certify.programme import Test
 from simulator.certify.rig import Play
@@ -60,9 +60,9 @@ class AnswersDesk:
         """Print it."""
         self._print(f"  {what}")
 
-    def look(self, test: Test, play: Play, progress: Progress) -> bool:
+    def look(self, test: Test, play: Play, progress: Progress) -> Look:
         """End a test that is to be skipped."""
-        return bool(self._of(test).skip)
+        return "end" if self._of(test).skip else "on"
 
     def attest(self, test: Test) -> Attestation | None:
         """Answer as the file does; None where it says nothing."""

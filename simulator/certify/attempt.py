@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from simulator.certify import evidence
 from simulator.certify.cards import Card
-from simulator.certify.desk import Desk, Progress
+from simulator.certify.desk import Desk, Look, Progress
 from simulator.certify.diagnosis import diagnose
 from simulator.certify.judging import judge, study_uid
 from simulator.certify.outcome import CheckOutcome, TestOutcome, TestVerdict
@@ -19,48 +20,42 @@ from simulator.certify.programme import Test
 from simulator.certify.rig import Play, Rig
 from simulator.certify.scene import Scene
 from simulator.events import StudyChanged, now
-from simulator.scenario.findings import Finding, worst
+from simulator.scenario.findings import Finding, Verdict, worst
 
-_LOOK_SECONDS = 0.25
-_AFTER_WORDS = 0.5  # seconds for the end of the last association to be seen, once all that is expected was
-
-
-@dataclass(slots=True)
-class _Watch:
-    """How an attempt goes on."""
-
-    began: float
-    order_due: bool
-    seen: int = 0
-    changed: float = 0.0
+_LOOK_SECONDS = 0.1
+_RESTS = 4  # times as long as a look took
+_MAY_STILL_COME = frozenset(("nothing-came", "expected-not-seen", "hl7.no-order"))
+"""Cards that say that something did not come: until the time is over, it may."""
 
 
 class Attempt:
-    """One attempt at `test`, with the evidence under `folder`."""
+    """One attempt at `test`, with the evidence in `folder`, somewhere in the session's folder `root`."""
 
-    def __init__(self, test: Test, rig: Rig, desk: Desk, folder: Path) -> None:
+    def __init__(self, test: Test, rig: Rig, desk: Desk, root: Path, folder: Path) -> None:
+        self._root = root
         self._test = test
         self._rig = rig
         self._desk = desk
         self._folder = folder
+        self._order_due = test.kind == "unmatched"
 
-    def run(self, number: int) -> TestOutcome:
-        """Run it to its end, and return what came of it; `number`: which attempt at this test it is, from 1.
+    def run(self, number: int) -> TestOutcome | None:
+        """Run it to its end, and return what came of it; None where it is to be left off for now.
 
-        Raises `StartError` when the gateway does not start.
+        number: which attempt at this test it is, from 1. Raises `StartError` when the gateway does not start.
         """
-        minutes = self._rig.declared.minutes
         began = time.monotonic()
-        with self._rig.gateway(self._test, self._folder / "gateway") as play:
+        with self._rig.gateway(self._test, self._folder / evidence.GATEWAY) as play:
             self._do_our_part(play)
-            self._desk.begin(self._test, play, minutes)
-            ended_by_desk = self._watch(play, _Watch(began, self._test.kind == "unmatched"), minutes * 60)
+            self._desk.begin(self._test, play, self._rig.declared.minutes)
+            ended = self._watch(play, began)
+        if ended == "stop":
+            return None
         seconds = time.monotonic() - began
-        kept = evidence.keep(self._folder, play.conversations(), play.history(), self._folder / "gateway" / "data")
-        scene = self._scene(play, seconds, kept.captures)
-        findings = judge(self._test.expect, scene)
-        cards = diagnose(scene) if worst([f.verdict for f in findings]) != "error" else ()
-        return self._outcome(number, seconds, findings, cards, kept, why="ended by hand" if ended_by_desk else "")
+        kept = evidence.keep(self._root, self._folder, play.conversations(), play.history())
+        scene, findings = self._scene(play, seconds, kept.captures)
+        cards = diagnose(scene) if _verdict(findings) != "error" else ()
+        return self._outcome(number, seconds, findings, cards, kept, why="ended by hand" if ended == "end" else "")
 
     def _do_our_part(self, play: Play) -> None:
         """Send what the tool sends itself before anybody does anything."""
@@ -71,61 +66,57 @@ class Attempt:
         if self._test.kind == "receive":
             play.send_study(entry.order)
 
-    def _watch(self, play: Play, watch: _Watch, seconds: float) -> bool:
-        """Watch until everything was seen, a red card stands and nothing more happens, the time is over, or it is
-        ended by hand; return whether it was that.
+    def _watch(self, play: Play, began: float) -> Look:
+        """Watch until everything was seen, a red card stands and nothing more happens, or the time is over.
+
+        Return `end` or `stop` where the desk says so before.
         """
-        while (left := watch.began + seconds - time.monotonic()) > 0:
+        seen, changed, seconds = 0, began, self._rig.declared.minutes * 60
+        while (left := began + seconds - time.monotonic()) > 0:
             self._rig.pulse.wait(_LOOK_SECONDS)
-            scene = self._scene(play, seconds - left, {})
-            findings = judge(self._test.expect, scene)
-            if watch.order_due and self._is_unmatched(scene):
-                watch.order_due = False
-                self._order_what_came(play)
-            heard = self._rig.pulse.count
-            if heard != watch.seen or not watch.changed:
-                watch.seen, watch.changed = heard, time.monotonic()
-            quiet = time.monotonic() - watch.changed
-            verdict = worst([each.verdict for each in findings])
-            if verdict == "error" or (verdict == "pass" and quiet >= _AFTER_WORDS):
-                return False
-            cards: tuple[Card, ...] = ()
-            if verdict != "pass" and quiet >= self._rig.pace.settle and heard:
-                cards = diagnose(scene)
-                if any(card.level == "must" for card in cards) and not self._may_still_come(cards):
-                    return False
-            if self._desk.look(self._test, play, Progress(left, findings, cards)):
-                return True
-        return False
+            looked = time.monotonic()
+            scene, findings = self._scene(play, seconds - left, {})
+            self._order_what_came(scene, play)
+            if self._rig.pulse.count != seen:
+                seen, changed = self._rig.pulse.count, time.monotonic()
+            quiet = time.monotonic() - changed
+            cards = diagnose(scene) if not scene.met and quiet >= self._rig.pace.settle and seen else ()
+            if self._is_over(findings, cards, quiet):
+                return "on"
+            if (said := self._desk.look(self._test, play, Progress(left, findings, cards))) != "on":
+                return said
+            # A thousand images are not read anew for each of them: most of the time is the sender's.
+            self._rig.pulse.rest(_RESTS * (time.monotonic() - looked))
+        return "on"
 
-    @staticmethod
-    def _may_still_come(cards: tuple[Card, ...]) -> bool:
-        """Tell whether the only red is that something has not come yet."""
-        return {card.id for card in cards if card.level == "must"} <= {
-            "nothing-came",
-            "expected-not-seen",
-            "hl7.no-order",
-        }
+    def _is_over(self, findings: Sequence[Finding], cards: Sequence[Card], quiet: float) -> bool:
+        """Tell whether nothing more is waited for: all was seen, or something red that will not heal by itself."""
+        verdict = _verdict(findings)
+        if verdict in ("error", "pass"):
+            return verdict == "error" or quiet >= self._rig.pace.after
+        return any(card.level == "must" and card.id not in _MAY_STILL_COME for card in cards)
 
-    def _is_unmatched(self, scene: Scene) -> bool:
-        uid = study_uid(scene)
+    def _order_what_came(self, scene: Scene, play: Play) -> None:
+        """Once a study without an order is held as unmatched, send its order, or have it sent."""
+        entry, uid = self._test.entry, study_uid(scene)
         states = [e.state for e in scene.events if isinstance(e, StudyChanged) and e.study_instance_uid == uid]
-        return "unmatched" in states
-
-    def _order_what_came(self, play: Play) -> None:
-        entry = self._test.entry
-        assert entry is not None
+        if not self._order_due or entry is None or "unmatched" not in states:
+            return
+        self._order_due = False
         if self._rig.declared.orders.sent_by == "tool":
             self._desk.say(self._test, "The study is held as unmatched, as it should be. Its order is sent now.")
             play.send_order(entry.order)
         else:
             self._desk.say(
                 self._test,
-                f"The study is held as unmatched, as it should be. Now send its order from {entry.system}: accession "
-                f"number {entry.order.accession_number}.",
+                f"The study is held as unmatched, as it should be. Now send its order from "
+                f"{self._rig.declared.orders.system}: accession number {entry.order.accession_number}.",
             )
 
-    def _scene(self, play: Play, seconds: float, captures: dict[tuple[str, int], str]) -> Scene:
+    def _scene(
+        self, play: Play, seconds: float, captures: dict[tuple[str, int], str]
+    ) -> tuple[Scene, tuple[Finding, ...]]:
+        """Return what was seen so far, and what the judge says of it."""
         scene = Scene(
             declared=self._rig.declared,
             wanted=self._test.wanted(),
@@ -136,8 +127,8 @@ class Attempt:
             moment=now(),
             captures=captures,
         )
-        met = worst([each.verdict for each in judge(self._test.expect, scene)]) == "pass"
-        return replace(scene, met=met)
+        findings = judge(self._test.expect, scene)
+        return replace(scene, met=_verdict(findings) == "pass"), findings
 
     def _outcome(
         self,
@@ -148,7 +139,7 @@ class Attempt:
         kept: evidence.Kept,
         why: str,
     ) -> TestOutcome:
-        verdict: TestVerdict = worst([each.verdict for each in findings])
+        verdict: TestVerdict = _verdict(findings)
         if verdict == "pass" and any(card.level == "must" for card in cards):
             verdict = "fail"
         attestation = None
@@ -174,6 +165,10 @@ class Attempt:
             captures=kept.files,
             pictures=kept.pictures,
         )
+
+
+def _verdict(findings: Sequence[Finding]) -> Verdict:
+    return worst([each.verdict for each in findings])
 
 
 def _check(found: Finding) -> CheckOutcome:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from string import Formatter
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -21,6 +22,15 @@ KIND = "diagnosis"
 
 TEMPLATES = ("expected", "got", "because", "who", "screen", "prove")
 """The texts that have names in braces."""
+
+COMMON: Final = frozenset(
+    (
+        *("system", "ae_title", "host", "port", "gateway", "here", "dicom_port", "tls_port", "hl7_port"),
+        *("orders_system", "test", "sheet_accession", "sheet_hkid", "sheet_name", "sheet_birth_date", "sheet_sex"),
+        "sheet_class",
+    )
+)
+"""The names that every text may have; the others are those that the rule fills in."""
 
 _Text = Annotated[str, Field(min_length=1)]
 
@@ -62,12 +72,19 @@ def explanations() -> tuple[Explanation, ...]:
         Explanation(
             id=identifier,
             kind=KIND,
-            means=f"{each.title}. {each.means} Expected: {spelled_out(each.expected)} {spelled_out(each.because)}",
+            means=" ".join((f"{each.title}.", each.means, *_of_every_case(each.because))),
             mend=f"{spelled_out(each.who)}, at: {spelled_out(each.screen)}",
             see=spelled_out(each.prove),
         )
         for identifier, each in read().items()
     )
+
+
+def _of_every_case(template: str) -> Iterator[str]:
+    """Yield the sentences of a text that name nothing but what every card has."""
+    for sentence in re.split(r"(?<=[.!?]) (?=[A-Z])", template):
+        if set(names_in(sentence)) <= COMMON:
+            yield spelled_out(sentence)
 
 
 def names_in(template: str) -> Iterator[str]:

@@ -34,7 +34,7 @@ class Conduct:
         """Probe every system, and return what came of it."""
         under = in_pass or self._pass("part")
         outcomes = []
-        for outcome in Preflight(self._rig, self._session.folder / "evidence" / "preflight").run():
+        for outcome in Preflight(self._rig, self._session.folder).run():
             with self._session.attempt(under, f"{PREFLIGHT}/{outcome.id}") as trying:
                 trying.ended(outcome)
             outcomes.append(outcome)
@@ -65,7 +65,9 @@ class Conduct:
         while True:
             number = len(self._session.attempts(test.id)) + 1
             with self._session.attempt(under, test.id) as trying:
-                outcome = Attempt(test, self._rig, self._desk, trying.evidence).run(number)
+                outcome = Attempt(test, self._rig, self._desk, self._session.folder, trying.evidence).run(number)
+                if outcome is None:
+                    return "stop"
                 trying.ended(outcome)
                 self._remember()
                 decision = self._desk.judged(test, outcome)

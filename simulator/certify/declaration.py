@@ -85,11 +85,11 @@ class System(_Strict):
     @model_validator(mode="after")
     def _can_do_what_it_does(self) -> System:
         if not self.sop_classes and {"sends", "receives"} & set(self.does):
-            raise ValueError(f"{self.name} sends or receives images: name their `sop_classes`")
+            raise ValueError(f"name the `sop_classes` of the images that {self.name} sends or receives")
         if self.port is None and {"receives", "commitment"} & set(self.does):
-            raise ValueError(f"{self.name} is called by the gateway for that: name the `port` on which it listens")
+            raise ValueError(f"name the `port` on which {self.name} listens: the gateway calls it for that")
         if "commitment" in self.does and "sends" not in self.does:
-            raise ValueError(f"{self.name} asks for commitment of what it sent, so it `sends` too")
+            raise ValueError(f"who asks for commitment of what it sent `sends` too, and so does {self.name}")
         return self
 
 

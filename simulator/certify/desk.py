@@ -16,6 +16,10 @@ Next = Literal["go-on", "retry", "skip", "stop"]
 """What is done after a test: the next one, the same again, the next one without this, or nothing for now."""
 
 
+Look = Literal["on", "end", "stop"]
+"""What is done while a test is watched: watch on, end and judge it, or leave it off as if it had not begun."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How a test stands. left: seconds. findings: of what is expected. cards: what was diagnosed so far."""
@@ -43,8 +47,8 @@ class Desk(Protocol):
     def say(self, test: Test, what: str) -> None:
         """Something more is to be done, or was."""
 
-    def look(self, test: Test, play: Play, progress: Progress) -> bool:
-        """Something was seen, or a moment has passed. Return whether the test is to end now."""
+    def look(self, test: Test, play: Play, progress: Progress) -> Look:
+        """Something was seen, or a moment has passed. Return whether to watch on, end the test, or stop for now."""
 
     def attest(self, test: Test) -> Attestation | None:
         """Ask what nobody can observe; None where nobody answers."""

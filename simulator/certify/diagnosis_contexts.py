@@ -73,7 +73,7 @@ def _syntax_missing(seen: Seen) -> Iterator[Finding]:
     if not seen.stores or system is None or "transfer_syntaxes" not in system.model_fields_set:
         return
     for uid in seen.wanted_classes:
-        offers = [offer for talk in seen.incoming for offer in talk.offers_of.get(uid, ())]
+        offers = [offer for talk in seen.incoming if talk.answered for offer in talk.offers_of.get(uid, ())]
         offered = {syntax for offer in offers for syntax in offer.transfer_syntax_uids}
         missing = [name for name in system.transfer_syntaxes if compression.by_name(name).uid not in offered]
         if offers and missing:

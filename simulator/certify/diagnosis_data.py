@@ -14,9 +14,6 @@ from simulator.certify.received import (
     STUDY_DATE,
     STUDY_TIME,
     Received,
-    instances,
-    of_synthetic_people,
-    unharmful,
 )
 from simulator.certify.seeing import Seen, moment
 from simulator.events import StudyChanged
@@ -45,9 +42,9 @@ _TIME = re.compile(rb"([0-9]{2})([0-9]{2})([0-9]{2})?")
 def _accession(seen: Seen) -> Iterator[Finding]:
     """The accession number is missing, has not 16 characters, is no such number, or is another than the sheet's."""
     sheet = seen.scene.wanted.accession_number
-    for each in unharmful(seen):
+    for each in seen.unharmful:
         said = accession.canonical(each.text(ACCESSION_NUMBER))
-        if not sheet or said == sheet:
+        if not sheet or said == sheet or not (said or each.lacks(ACCESSION_NUMBER)):
             continue
         values = {"said": said, "sheet": sheet, "length": str(len(said)), "sheet_length": str(len(sheet))}
         values["lost"] = _lost(said, sheet)
@@ -71,7 +68,7 @@ def _accession_used(seen: Seen) -> Iterator[Finding]:
 
 def _character_set(seen: Seen) -> Iterator[Finding]:
     """The bytes of a name are not in the character set that the image declares (PS3.3 C.12.1.1.2)."""
-    for each in of_synthetic_people(seen):
+    for each in seen.of_synthetic_people:
         name = each.text(PATIENT_NAME)
         raw = each.values.get(PATIENT_NAME, b"")
         if "\ufffd" not in name and not _CONTROLS.search(name):
@@ -91,7 +88,7 @@ def _too_many(seen: Seen) -> Iterator[Finding]:
     """More than 1000 images in a study (slide No. of Image Policy)."""
     counts: dict[str, set[str]] = defaultdict(set)
     requests = [exchange.request for talk in seen.incoming for exchange in talk.exchanged("C-STORE-RQ")]
-    studies = {each.sop_instance_uid: each.text(STUDY_INSTANCE_UID) for each in instances(seen)}
+    studies = {each.sop_instance_uid: each.text(STUDY_INSTANCE_UID) for each in seen.instances}
     for request in requests:
         uid = request.command.text(AFFECTED_SOP_INSTANCE_UID)
         counts[studies.get(uid, "")].add(uid)
@@ -104,7 +101,7 @@ def _too_many(seen: Seen) -> Iterator[Finding]:
 def _inconsistent(seen: Seen) -> Iterator[Finding]:
     """Instances of one study that name two patients, or two accession numbers."""
     studies: dict[str, list[Received]] = defaultdict(list)
-    for each in of_synthetic_people(seen):
+    for each in seen.of_synthetic_people:
         studies[each.text(STUDY_INSTANCE_UID)].append(each)
     for received in studies.values():
         for tag, name, canonical in (
@@ -129,7 +126,7 @@ def _clock(seen: Seen) -> Iterator[Finding]:
     A study's own time lies before its images came, rightly; it tells of a clock that is ahead, and of no other.
     """
     begun = moment(seen.scene.moment) - timedelta(seconds=seen.scene.seconds)
-    for each in unharmful(seen):
+    for each in seen.unharmful:
         came = seen.moment_of(each.talk.conversation, each.message.at)
         created = _moment(each, INSTANCE_CREATION_DATE, INSTANCE_CREATION_TIME)
         started = _moment(each, STUDY_DATE, STUDY_TIME)

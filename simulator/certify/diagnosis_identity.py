@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simulator.certify.findings import Finding, Rule
-from simulator.certify.received import Received, instances, is_foreign, of_synthetic_people, unharmful
+from simulator.certify.received import Received, is_foreign
 from simulator.certify.seeing import Seen
 from simulator.rules import hkid, identity
 from simulator.wire.data_set import PATIENT_BIRTH_DATE, PATIENT_ID, PATIENT_NAME, PATIENT_SEX, tag_text
@@ -21,7 +21,7 @@ _ITEM_HEAD = 8
 
 def _not_synthetic(seen: Seen) -> Iterator[Finding]:
     """A patient from outside the synthetic range: said, and not repeated."""
-    for each in instances(seen):
+    for each in seen.instances:
         if is_foreign(each.text(PATIENT_ID)):
             shown = each.shown(seen, PATIENT_ID, "tag and length of Patient ID", (-_ITEM_HEAD, 0))
             head = tuple(
@@ -33,20 +33,33 @@ def _not_synthetic(seen: Seen) -> Iterator[Finding]:
 
 def _key_missing(seen: Seen) -> Iterator[Finding]:
     """A major key that is empty or absent: valid DICOM (Type 2), and yet nothing to verify by."""
-    for each in unharmful(seen):
-        for tag, name, key in _KEYS:
-            said = each.text(tag).partition("=")[0] if tag == PATIENT_NAME else each.text(tag)
-            if not said.strip(" ^"):
-                how = "empty" if tag in each.elements else "absent"
-                if tag == PATIENT_NAME and each.text(tag):
-                    how = "without its alphabetic group"
-                values = {"key": key, "attribute": f"{name} {tag_text(tag)}", "how": how}
-                yield Finding("key.missing", values, each.shown(seen, tag, name, (-_ITEM_HEAD, 0)))
+    for each in seen.unharmful:
+        missing = [(tag, name, key) for tag, name, key in _KEYS if _is_missing(each, tag)]
+        if missing:
+            values = {
+                "keys": ", ".join(key for _, _, key in missing),
+                "how": "; ".join(f"{name} {tag_text(tag)} is {_how(each, tag)}" for tag, name, _ in missing),
+            }
+            shown = [one for tag, name, _ in missing for one in each.shown(seen, tag, name, (-_ITEM_HEAD, 0))]
+            yield Finding("key.missing", values, tuple(shown))
+
+
+def _is_missing(each: Received, tag: int) -> bool:
+    if tag != PATIENT_NAME:
+        return each.lacks(tag)
+    in_english = each.text(tag).partition("=")[0].strip(" ^")
+    return each.is_absent(tag) or (tag in each.elements and not in_english)
+
+
+def _how(each: Received, tag: int) -> str:
+    if tag not in each.elements:
+        return "absent"
+    return "without its alphabetic group" if each.text(tag) else "empty"
 
 
 def _hkid_spelled(seen: Seen) -> Iterator[Finding]:
     """The right HKID, written as the card prints it."""
-    for each in of_synthetic_people(seen):
+    for each in seen.of_synthetic_people:
         said = each.text(PATIENT_ID)
         marks = tuple((at, at + 1) for at, character in enumerate(_raw(each, PATIENT_ID)) if character in "()")
         if marks and hkid.is_valid(said):
@@ -56,7 +69,7 @@ def _hkid_spelled(seen: Seen) -> Iterator[Finding]:
 
 def _hkid_check(seen: Seen) -> Iterator[Finding]:
     """A number whose check character does not fit its letters and digits."""
-    for each in of_synthetic_people(seen):
+    for each in seen.of_synthetic_people:
         said = each.text(PATIENT_ID)
         if not hkid.is_valid(said):
             raw = _raw(each, PATIENT_ID).rstrip(" \0")
@@ -69,7 +82,7 @@ def _hkid_check(seen: Seen) -> Iterator[Finding]:
 def _hkid_other(seen: Seen) -> Iterator[Finding]:
     """A valid HKID of the synthetic range, and not the sheet's."""
     sheet = seen.scene.wanted.hkid
-    for each in of_synthetic_people(seen):
+    for each in seen.of_synthetic_people:
         said = each.text(PATIENT_ID)
         if sheet and hkid.is_valid(said) and hkid.canonical(said) != hkid.canonical(sheet):
             yield Finding("hkid.mismatch", {"said": said, "sheet": sheet}, each.shown(seen, PATIENT_ID, "Patient ID"))
@@ -78,7 +91,7 @@ def _hkid_other(seen: Seen) -> Iterator[Finding]:
 def _name_other(seen: Seen) -> Iterator[Finding]:
     """Another name in English than the sheet's."""
     sheet = seen.scene.wanted.name
-    for each in of_synthetic_people(seen):
+    for each in seen.of_synthetic_people:
         said = each.text(PATIENT_NAME).partition("=")[0]
         if not sheet or not said.strip(" ^") or identity.canonical_name(said) == identity.canonical_name(sheet):
             continue
@@ -90,7 +103,7 @@ def _name_other(seen: Seen) -> Iterator[Finding]:
 def _birth_date_other(seen: Seen) -> Iterator[Finding]:
     """Another date of birth than the sheet's, or what is no date of DICOM."""
     sheet = seen.scene.wanted.birth_date
-    for each in of_synthetic_people(seen):
+    for each in seen.of_synthetic_people:
         said = each.text(PATIENT_BIRTH_DATE)
         if not sheet or not said or identity.canonical_birth_date(said) == sheet:
             continue
@@ -107,7 +120,7 @@ def _birth_date_other(seen: Seen) -> Iterator[Finding]:
 def _sex_other(seen: Seen) -> Iterator[Finding]:
     """Another sex than the sheet's, or a code that DICOM does not have."""
     sheet = seen.scene.wanted.sex
-    for each in of_synthetic_people(seen):
+    for each in seen.of_synthetic_people:
         said = each.text(PATIENT_SEX)
         if not sheet or not said or identity.canonical_sex(said) == identity.canonical_sex(sheet):
             continue

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from simulator.certify.findings import Finding, Rule
-from simulator.certify.received import instances
 from simulator.certify.seeing import Seen
 from simulator.events import DispatchChanged, InstanceStored, OrderReceived, StudyChanged
 
@@ -31,14 +31,17 @@ _REASONS: Mapping[str, str] = {
 
 def _held(seen: Seen) -> Iterator[Finding]:
     """Why the gateway holds a study that nobody here could read."""
-    if instances(seen) or seen.scene.met:
+    if seen.instances or seen.scene.met:
         return
+    reasons: dict[str, list[str]] = defaultdict(list)
     for event in _last_of_each(seen):
         for reason in event.reasons:
-            if reason in _REASONS:
-                yield Finding(_REASONS[reason], told=_told(reason))
-            elif reason.startswith("accession.malformed."):
-                yield Finding("accession.not-the-ordered", told=_told(reason))
+            malformed = "accession.not-the-ordered" if reason.startswith("accession.malformed.") else ""
+            reasons[_REASONS.get(reason, malformed)].append(reason)
+    for identifier, said in reasons.items():
+        if identifier:
+            words = f"The gateway says {', '.join(said)}; the bytes went over TLS, and were not seen"
+            yield Finding(identifier, told=words)
 
 
 def _not_forwarded(seen: Seen) -> Iterator[Finding]:
@@ -54,27 +57,19 @@ def _not_forwarded(seen: Seen) -> Iterator[Finding]:
 
 def left(seen: Seen) -> Finding:
     """Return what is to be said where nothing explains why a test is not met: what was seen of it."""
-    stored = len(seen.events(InstanceStored))
     states = [
         f"a study is {event.state}" + (f" ({', '.join(event.reasons)})" if event.reasons else "")
         for event in _last_of_each(seen)
     ]
-    orders = len(seen.events(OrderReceived))
     counted = (
-        (len(seen.incoming), "DICOM connection"),
-        (stored, "image stored"),
-        (orders, "order"),
-        (len(seen.outgoing), "call of the system"),
+        (len(seen.incoming), "DICOM connection", "DICOM connections"),
+        (len(seen.events(InstanceStored)), "image stored", "images stored"),
+        (len(seen.events(OrderReceived)), "order", "orders"),
+        (len(seen.outgoing), "call of the system", "calls of the system"),
     )
-    said = [
-        f"{count} {what}{'s' if count > 1 and not what.endswith('stored') else ''}" for count, what in counted if count
-    ]
+    said = [f"{count} {one if count == 1 else more}" for count, one, more in counted if count]
     seconds = f"within {seen.scene.seconds:.0f} s"
     return Finding("expected-not-seen", {"seen": f"{'; '.join([*said, *states]) or 'Nothing'} {seconds}."})
-
-
-def _told(reason: str) -> str:
-    return f"The gateway says {reason}; the bytes went over TLS, and were not seen"
 
 
 def _last_of_each(seen: Seen) -> tuple[StudyChanged, ...]:

@@ -80,11 +80,16 @@ def _alerts(seen: Seen) -> Iterator[Finding]:
 
 
 def _told(seen: Seen) -> Iterator[Finding]:
-    """The gateway says why a handshake failed; of a connection that was only opened and closed it says so too."""
+    """The gateway says why a handshake failed; of a connection that was only opened and closed it says so too.
+
+    What the bytes show already is not said again.
+    """
+    shown = {finding.id for rule in _BY_BYTES for finding in rule(seen)}
     spoke = any(tls_records.is_tls(talk.first_bytes("requestor")) for talk in seen.incoming)
     for event in seen.events(ConnectionBroken):
-        if event.problem in _PROBLEMS and (spoke or event.problem != "tls.closed"):
-            yield Finding(_PROBLEMS[event.problem], {"got": f"the gateway says: {event.words}"})
+        identifier = _PROBLEMS.get(event.problem, "")
+        if identifier and identifier not in shown and (spoke or event.problem != "tls.closed"):
+            yield Finding(identifier, {"got": f"the gateway says: {event.words}"})
 
 
 def _alert_shown(seen: Seen, talk: Talk, alert: Alert) -> Evidence:
@@ -95,4 +100,5 @@ def _hex(data: bytes) -> str:
     return data.hex(" ").upper()
 
 
-RULES: tuple[Rule, ...] = (_plain, _not_spoken, _version, _alerts, _told)
+_BY_BYTES: tuple[Rule, ...] = (_plain, _not_spoken, _version, _alerts)
+RULES: tuple[Rule, ...] = (*_BY_BYTES, _told)

@@ -123,6 +123,24 @@ def _answers(scene: Scene) -> _Seen:
     return _Seen(statuses, words)
 
 
+def _ended(scene: Scene) -> _Seen:
+    """How the last association with C-STORE ended: an image may be missing where it was not released (PS3.8 9.3.6)."""
+    read = [transcript.read(each) for each in from_system(scene)]
+    storing = [each for each in read if any(message.command.kind == "C-STORE-RQ" for message in each.messages)]
+    if not storing:
+        tls = bool(scene.wanted.system and scene.wanted.system.tls)
+        return _Seen(None, "no association brought images", "what is said over TLS passes unread" if tls else "")
+    kinds = {pdu.kind: pdu.by for pdu in storing[-1].pdus}
+    if pdus.RELEASE_RP in kinds:
+        return _Seen("released", "the last association that brought images was released")
+    if pdus.ABORT in kinds:
+        who = "the gateway" if kinds[pdus.ABORT] == "acceptor" else "the system"
+        return _Seen("aborted", f"the last association that brought images was aborted by {who}")
+    if storing[-1].conversation.endings:
+        return _Seen("broken off", "the last association that brought images ended without a release")
+    return _Seen("open", "the last association that brought images is open still")
+
+
 def _state(scene: Scene) -> _Seen:
     states = _states_of(scene)
     if not states:
@@ -186,6 +204,7 @@ _OBSERVERS: Mapping[str, Callable[[Scene], _Seen]] = {
     "verification": _verification,
     "order": _order,
     "answers": _answers,
+    "ended": _ended,
     "state": _state,
     "states": _states,
     "request": _request,

@@ -24,6 +24,11 @@ class Pulse:
             self._count += 1
             self._beaten.notify_all()
 
+    def rest(self, seconds: float) -> None:
+        """Let the others work for so long, whatever they see."""
+        with self._beaten:
+            self._beaten.wait_for(lambda: False, seconds)
+
     def wait(self, seconds: float) -> bool:
         """Wait for a beat since the last wait, so many seconds at most; return whether there was one."""
         with self._beaten:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from simulator.certify import marking
 from simulator.certify.cards import Evidence
-from simulator.certify.seeing import Seen, Talk
 from simulator.errors import NotDicom
 from simulator.synthesis import people
 from simulator.wire import data_set
 from simulator.wire.command_set import AFFECTED_SOP_INSTANCE_UID
 from simulator.wire.data_set import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.transcript import SaidMessage
+
+if TYPE_CHECKING:
+    from simulator.certify.seeing import Seen, Talk
 
 INSTANCE_CREATION_DATE, INSTANCE_CREATION_TIME = 0x00080012, 0x00080013
 STUDY_DATE, STUDY_TIME = 0x00080020, 0x00080030
@@ -39,12 +42,16 @@ _SHORT_HEAD = 8  # tag, VR and length of what is read here, or tag and length wh
 
 @dataclass(frozen=True)
 class Received:
-    """An instance as it came: raw values by tag, and the elements with their heads."""
+    """An instance as it came: raw values by tag, and the elements with their heads.
+
+    reached: the last tag that was seen of it; what comes behind that may have been there, and did not come.
+    """
 
     talk: Talk
     message: SaidMessage
     values: Mapping[int, bytes]
     elements: Mapping[int, bytes]
+    reached: int
 
     @property
     def sop_instance_uid(self) -> str:
@@ -54,6 +61,14 @@ class Received:
     def text(self, tag: int) -> str:
         """Return a value as text, without padding; what its character set does not have is U+FFFD."""
         return data_set.text(self.values, tag)
+
+    def is_absent(self, tag: int) -> bool:
+        """Tell whether it has no such element: elements come in the order of their tags (PS3.5 7.1)."""
+        return tag not in self.elements and self.reached > tag
+
+    def lacks(self, tag: int) -> bool:
+        """Tell whether it has no such element, or an empty one."""
+        return self.is_absent(tag) or (tag in self.elements and not self.text(tag))
 
     def shown(self, seen: Seen, tag: int, name: str, *marks: tuple[int, int]) -> tuple[Evidence, ...]:
         """Return an element as evidence; marks count from the first byte of its value; without any it is all marked."""
@@ -68,24 +83,21 @@ class Received:
         return (marking.of_bytes(seen.capture(conversation), offset, element, words, *moved),)
 
 
-def instances(seen: Seen) -> tuple[Received, ...]:
-    """Return every instance of which enough came to be read, in the order in which they came."""
-    return tuple(
-        _received(talk, exchange.request)
-        for talk in seen.incoming
-        for exchange in talk.exchanged("C-STORE-RQ")
-        if exchange.request.data_set and exchange.request.transfer_syntax_uid
-    )
-
-
-def unharmful(seen: Seen) -> tuple[Received, ...]:
-    """Return those whose patient is of the synthetic range, or has no Patient ID: what is no name may be repeated."""
-    return tuple(each for each in instances(seen) if not is_foreign(each.text(data_set.PATIENT_ID)))
-
-
-def of_synthetic_people(seen: Seen) -> tuple[Received, ...]:
-    """Return those whose patient is of the synthetic range: of nobody else a name or a date is to be repeated."""
-    return tuple(each for each in unharmful(seen) if each.text(data_set.PATIENT_ID))
+def received(talk: Talk, message: SaidMessage) -> Received:
+    """Return what a C-STORE-RQ brought, as far as it came and can be read."""
+    syntax = message.transfer_syntax_uid
+    data = _plain(message.data_set, syntax)
+    values: dict[int, bytes] = {}
+    elements: dict[int, bytes] = {}
+    reached = 0
+    for element in _elements(data, syntax):
+        reached = max(reached, element.tag)
+        if element.tag > _LAST:
+            break
+        if element.tag in _TAGS:
+            values[element.tag] = bytes(data[element.start : element.end])
+            elements[element.tag] = bytes(data[element.start - _SHORT_HEAD : element.end])
+    return Received(talk, message, values, elements, reached)
 
 
 def is_foreign(patient_id: str) -> bool:
@@ -98,20 +110,6 @@ def _looks_synthetic(patient_id: str) -> bool:
     folded = "".join(character for character in patient_id.upper() if character.isalnum()).removeprefix("HKID")
     letters = folded.rstrip("0123456789A") if folded[:1] == "Q" else ""
     return letters in people.SYNTHETIC_PREFIXES and len(folded) - len(letters) in (5, 6, 7, 8)
-
-
-def _received(talk: Talk, message: SaidMessage) -> Received:
-    syntax = message.transfer_syntax_uid
-    data = _plain(message.data_set, syntax)
-    values: dict[int, bytes] = {}
-    elements: dict[int, bytes] = {}
-    for element in _elements(data, syntax):
-        if element.tag > _LAST:
-            break
-        if element.tag in _TAGS:
-            values[element.tag] = bytes(data[element.start : element.end])
-            elements[element.tag] = bytes(data[element.start - _SHORT_HEAD : element.end])
-    return Received(talk, message, values, elements)
 
 
 def _elements(data: bytes, syntax: str) -> Iterator[data_set.Element]:

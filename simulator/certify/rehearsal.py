@@ -20,7 +20,7 @@ from simulator.actors.order_placer import OrderPlacer
 from simulator.actors.raw_peer import RawPeer
 from simulator.certify.broken import Broken
 from simulator.certify.declaration import Declaration, System
-from simulator.certify.desk import Decision, Progress
+from simulator.certify.desk import Decision, Look, Progress
 from simulator.certify.outcome import Attestation, TestOutcome
 from simulator.certify.people import SheetEntry
 from simulator.certify.programme import Test
@@ -51,6 +51,7 @@ _BUSY = (2, 3, 2)  # PS3.8 9.3.4: transient, local limit exceeded
 _OUT_OF_RESOURCES = Response(0xA700, "no room")
 _SOMEBODY = "A1234563"
 _PATIENCE = 20.0
+_FEW = 3  # images of a study
 
 
 class Facility:
@@ -99,9 +100,9 @@ class Facility:
         if entry is not None and self._declared.orders.sent_by == "facility":
             self._do(test, lambda: self._order(entry.order, lambda _: None), lambda _: None)
 
-    def look(self, test: Test, play: Play, progress: Progress) -> bool:
+    def look(self, test: Test, play: Play, progress: Progress) -> Look:
         """Let it go on."""
-        return False
+        return "on"
 
     def attest(self, test: Test) -> Attestation | None:
         """Say yes: everything was stored, or the test would have failed."""
@@ -189,7 +190,8 @@ class Facility:
         lies = [LIES[name] for name in self._how.lies]
         if self._how.real_person:
             lies.append(saying("PatientID", _SOMEBODY))
-        spec = studies.SeriesSpec(test.sop_class, self._how.images, 64, 64)
+        images = self._how.images if test.kind == "study" else _FEW
+        spec = studies.SeriesSpec(test.sop_class, images, 64, 64)
         performed = replace(order, ordered_at=self._clock(-_PERFORMED), study_instance_uid=uid(test.id, now()))
         made = studies.study(f"{test.id}/{now()}", performed, [spec], lies)
         return [

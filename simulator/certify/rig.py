@@ -30,9 +30,8 @@ from simulator.synthesis import studies
 from simulator.synthesis.orders import Order
 from simulator.synthesis.people import SYNTHETIC_PREFIXES
 from simulator.wire.association import Address, Outgoing
-from simulator.wire.conversation import Conversation, Ending
-from simulator.wire.recording import Tell, What
-from simulator.wire.transcript import Said
+from simulator.wire.conversation import Conversation
+from simulator.wire.recording import Tell, Told, What
 
 TO_GATEWAY, ORDERS_TO_GATEWAY, TLS_TO_GATEWAY = "facility->gateway", "orders->gateway", "facility-tls->gateway"
 OUR_MODALITY = "HASIMULATOR"
@@ -47,11 +46,13 @@ _SLICES = 3  # images of a study that the tool sends itself
 class Pace:
     """How long is waited for what. quiet_period: seconds without an instance after which a study is complete.
 
-    settle: seconds without anything after which a red card is believed. retry_after: of reports and of forwarding.
+    settle: seconds without anything after which a red card is believed. after: seconds without anything after which a
+    test in which everything was seen is over: the last association ends then. retry_after: of reports and forwarding.
     """
 
     quiet_period: float = 3.0
     settle: float = 4.0
+    after: float = 1.0
     retry_after: float = 5.0
 
 
@@ -68,7 +69,7 @@ class Rig:
         self._nursery = Nursery()
         self._observe: Callable[[Event], None] = lambda _: None
 
-        def heard(what: What, conversation: Conversation, said: Said | Ending | None) -> None:
+        def heard(what: What, conversation: Conversation, said: Told) -> None:
             self.pulse.beat()
             tell(what, conversation, said)
 
@@ -130,7 +131,7 @@ class Rig:
     def counts(self) -> Counts:
         """Return how many connections each door has seen: a moment, for `conversations`."""
         doors = (*self._inward.values(), *self._outward.values())
-        return {door.link: max((each.number for each in door.conversations()), default=0) for door in doors}
+        return {door.link: door.connections for door in doors}
 
     @contextlib.contextmanager
     def gateway(self, test: Test, folder: Path) -> Iterator[Play]:

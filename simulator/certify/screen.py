@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.certify.cards import Card
-from simulator.certify.desk import Decision, Next, Progress
+from simulator.certify.desk import Decision, Look, Next, Progress
 from simulator.certify.outcome import Attestation, TestOutcome
 from simulator.certify.people import SheetEntry
 from simulator.certify.programme import Test
@@ -28,8 +28,9 @@ from simulator.events import now
 from simulator.report import words
 from simulator.wire import command_set, pdus
 from simulator.wire.conversation import Conversation, Ending, Side
-from simulator.wire.recording import What
-from simulator.wire.transcript import Said, SaidMessage, SaidPdu
+from simulator.wire.frames import SaidFrame
+from simulator.wire.recording import Told, What
+from simulator.wire.transcript import SaidMessage, SaidPdu
 
 try:
     import termios
@@ -61,7 +62,7 @@ class Ladder:
         self._times = 1
         self._changing = threading.Lock()
 
-    def tell(self, what: What, conversation: Conversation, said: Said | Ending | None) -> None:
+    def tell(self, what: What, conversation: Conversation, said: Told) -> None:
         """Take in what was said. The same thing again counts on the same rung."""
         found = _rung(what, said)
         if found is None:
@@ -94,10 +95,9 @@ class ScreenDesk:
         self._console = console
         self._ladder = ladder
         self._count = count
-        self._number = 0
+        self._begun: dict[str, int] = {}  # the numbers of the tests that were begun
         self._live: Live | None = None
         self._keys = _Keys()
-        self._stopping = False
         self._said: list[str] = []
 
     def __enter__(self) -> ScreenDesk:
@@ -110,10 +110,9 @@ class ScreenDesk:
 
     def begin(self, test: Test, play: Play, minutes: float) -> None:
         """Show what is to be done."""
-        self._number += 1
+        self._begun.setdefault(test.id, len(self._begun) + 1)
         self._ladder.clear()
         self._said = []
-        self._stopping = False
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._live.start()
         self._show(test, Progress(minutes * 60, (), ()))
@@ -122,12 +121,11 @@ class ScreenDesk:
         """Show it below what is to be done."""
         self._said.append(what)
 
-    def look(self, test: Test, play: Play, progress: Progress) -> bool:
-        """Show how it stands; return whether a key ends the test."""
+    def look(self, test: Test, play: Play, progress: Progress) -> Look:
+        """Show how it stands; return what a key says."""
         self._show(test, progress)
-        key = self._keys.pressed()
-        self._stopping = key in ("q", "\x03")
-        return key == "e" or self._stopping
+        said: dict[str, Look] = {"e": "end", "q": "stop"}
+        return said.get(self._keys.pressed(), "on")
 
     def attest(self, test: Test) -> Attestation | None:
         """Ask yes or no, and who says so."""
@@ -143,8 +141,6 @@ class ScreenDesk:
         """Show the verdict and the cards, and ask how to go on."""
         self._end_live()
         print_outcome(self._console, outcome)
-        if self._stopping:
-            return Decision("stop")
         if outcome.verdict == "pass":
             return Decision()
         note = ""
@@ -165,7 +161,7 @@ class ScreenDesk:
 
     def _show(self, test: Test, progress: Progress) -> None:
         if self._live is not None:
-            head = f"Test {self._number} of {self._count}: {test.id}"
+            head = f"Test {self._begun[test.id]} of {self._count}: {test.id}"
             self._live.update(picture(head, test, progress, self._said, self._ladder.lines()), refresh=True)
 
     def _end_live(self) -> None:
@@ -262,7 +258,7 @@ def _patient(entry: SheetEntry) -> RenderableType:
     return table
 
 
-def _rung(what: What, said: Said | Ending | None) -> tuple[Side, str] | None:
+def _rung(what: What, said: Told) -> tuple[Side, str] | None:
     """Return who said what, in a few words; None for what is not worth a rung."""
     match said:
         case SaidMessage():
@@ -270,6 +266,8 @@ def _rung(what: What, said: Said | Ending | None) -> tuple[Side, str] | None:
             return said.by, f"{kind} {status:04X}" if status is not None else kind
         case SaidPdu() if said.kind != pdus.P_DATA_TF:
             return said.by, pdus.name(said.kind) if said.kind else f"{said.length} bytes that are no PDU"
+        case SaidFrame():
+            return said.by, _of_hl7(said)
         case Ending():
             return said.by, {"fin": "closes (FIN)", "rst": "breaks off (RST)"}[said.how]
     if what == "opened":
@@ -277,6 +275,15 @@ def _rung(what: What, said: Said | Ending | None) -> tuple[Side, str] | None:
     if what == "unreached":
         return "acceptor", "is not reached"
     return None
+
+
+def _of_hl7(said: SaidFrame) -> str:
+    """Return what an HL7 block is: its type, or what an acknowledgement answers; never what it says of a patient."""
+    segments = said.raw.replace(b"\n", b"\r").split(b"\r")
+    header = segments[0].split(b"|")
+    kind = header[8].decode("latin-1") if len(header) > 8 else f"{said.length} bytes that are no message"
+    codes = [line.split(b"|")[1].decode("latin-1") for line in segments if line.startswith(b"MSA|")]
+    return " ".join(["HL7", kind, *codes[:1]])
 
 
 def _line(conversation: Conversation, side: Side, text: str, times: int) -> Text:

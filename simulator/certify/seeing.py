@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TypeVar
 
-from simulator.certify.mllp_blocks import Block, blocks
+from simulator.certify.received import Received, is_foreign, received
 from simulator.certify.scene import Scene
 from simulator.events import Event
 from simulator.rules import sop_classes
@@ -16,6 +16,8 @@ from simulator.wire import association_fields, transcript
 from simulator.wire.association_fields import AssociationFields, Offer
 from simulator.wire.command_set import MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO, STATUS
 from simulator.wire.conversation import Conversation, Side
+from simulator.wire.data_set import PATIENT_ID
+from simulator.wire.frames import SaidFrame, frames
 from simulator.wire.pdus import ABORT, ASSOCIATE_AC, ASSOCIATE_RJ, ASSOCIATE_RQ, RELEASE_RQ
 from simulator.wire.transcript import SaidMessage, SaidPdu, Transcript
 
@@ -133,19 +135,19 @@ class Talk:
 
 @dataclass(frozen=True)
 class Hl7Talk:
-    """A conversation in which the facility's system sends HL7: its blocks, and what it was answered."""
+    """A conversation in which the facility's system sends HL7: its messages, and what they were answered."""
 
     conversation: Conversation
 
     @cached_property
-    def messages(self) -> tuple[Block, ...]:
+    def messages(self) -> tuple[SaidFrame, ...]:
         """What came."""
-        return blocks(self.conversation, "requestor")
+        return tuple(each for each in frames(self.conversation) if each.by == "requestor")
 
     @cached_property
-    def answers(self) -> tuple[Block, ...]:
+    def answers(self) -> tuple[SaidFrame, ...]:
         """What it was answered."""
-        return blocks(self.conversation, "acceptor")
+        return tuple(each for each in frames(self.conversation) if each.by == "acceptor")
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,26 @@ class Seen:
         if not self.facility_orders:
             return ()
         return tuple(Hl7Talk(each) for each in self.scene.conversations if each.protocol == "HL7")
+
+    @cached_property
+    def instances(self) -> tuple[Received, ...]:
+        """Every instance that the system sent, and of which enough came to be read, in the order in which they came."""
+        return tuple(
+            received(talk, exchange.request)
+            for talk in self.incoming
+            for exchange in talk.exchanged("C-STORE-RQ")
+            if exchange.request.data_set and exchange.request.transfer_syntax_uid
+        )
+
+    @cached_property
+    def unharmful(self) -> tuple[Received, ...]:
+        """Those whose patient is synthetic or has no Patient ID: what is no name and no date may be repeated."""
+        return tuple(each for each in self.instances if not is_foreign(each.text(PATIENT_ID)))
+
+    @cached_property
+    def of_synthetic_people(self) -> tuple[Received, ...]:
+        """Those whose patient is synthetic: of nobody else a name or a date is to be repeated."""
+        return tuple(each for each in self.unharmful if each.text(PATIENT_ID))
 
     @property
     def facility_orders(self) -> bool:

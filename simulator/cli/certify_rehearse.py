@@ -34,14 +34,14 @@ def rehearse(named: str, reports: Path, seed: int | None) -> int:
     folder = reports / f"{stamp}-rehearsal-{named.replace(':', '-')}"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "played.yaml"
-    _write(_moved(_declared(reports), how.minutes or _MINUTES), file)
+    _write(facility_here(reports, how.minutes or _MINUTES), file)
     session.begin(folder, file, secrets.randbits(32) if seed is None else seed, how.title)
     file.unlink()
     with session.Session(folder) as begun, ExitStack() as stack:
         terminal.out.print(f"seed {begun.seed}", highlight=False)
         terminal.out.print(f"Rehearsal: {how.title}", style="bold", markup=False, highlight=False)
         facility = stack.enter_context(Facility(begun.declared, how))
-        rig = stack.enter_context(Rig(begun.declared, Pace(quiet_period=0.3, settle=1.0, retry_after=0.3)))
+        rig = stack.enter_context(Rig(begun.declared, Pace(quiet_period=0.3, settle=0.8, after=0.2, retry_after=0.2)))
         conduct = Conduct(begun, rig, facility)
         tried = conduct.preflight()
         if print_preflight(tried):
@@ -65,8 +65,12 @@ def _declared(reports: Path) -> Declaration:
     return declaration.load(resources.folder("fixtures", name) / name)
 
 
-def _moved(declared: Declaration, minutes: float) -> dict[str, Any]:
-    """Return the declaration with everybody on this machine, on free ports, without TLS, and with short waits."""
+def facility_here(reports: Path, minutes: float) -> dict[str, Any]:
+    """Return what the session of a reports folder declares, else the rehearsal's own, moved to this machine.
+
+    Everybody is on free ports of it, without TLS. minutes: to wait in each test.
+    """
+    declared = _declared(reports)
     content = declared.model_dump(mode="json", exclude_none=True)
     ports = iter(_free_ports(2 + len(declared.systems)))
     content["gateway"] |= {"host": _LOOPBACK, "dicom_port": next(ports), "hl7_port": next(ports)}

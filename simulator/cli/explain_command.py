@@ -16,20 +16,24 @@ if TYPE_CHECKING:
 def command(
     identifier: Annotated[
         str | None,
-        typer.Argument(metavar="ID", help="A reason, status, verdict, requirement, scenario, case or problem."),
+        typer.Argument(
+            metavar="ID", help="A diagnosis, reason, status, verdict, requirement, scenario, case, problem."
+        ),
     ] = None,
     listing: Annotated[bool, typer.Option("--list", metavar="", help="List every id, a line each.")] = False,
 ) -> None:
     """Say what an id means, who mends it, and on which screen."""
+    from simulator.certify import catalogue
     from simulator.report import explain
 
     if (identifier is None) != listing:
         raise UsageError("an id, or --list for all of them", "for example: simulate explain hkid.mismatch")
+    known = (*explain.everything(), *catalogue.explanations())
     if identifier is None:
-        for each in explain.everything():
+        for each in known:
             terminal.out.print(f"{each.id}  ({each.kind})", soft_wrap=True, markup=False, highlight=False)
         return
-    for each in explain.explanations(identifier):
+    for each in explain.explanations(identifier, known):
         _print(each)
 
 

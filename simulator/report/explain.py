@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -39,9 +39,12 @@ def everything() -> tuple[Explanation, ...]:
     return (*_written(), *_requirements(), *_scenarios())
 
 
-def explanations(identifier: str) -> tuple[Explanation, ...]:
-    """Return all that `identifier` means (`unmatched`: a state, a scenario). Raises `UsageError` with near misses."""
-    known = everything()
+def explanations(identifier: str, known: Sequence[Explanation] | None = None) -> tuple[Explanation, ...]:
+    """Return all that `identifier` means (`unmatched`: a state, a scenario) among what is `known`, else `everything`.
+
+    Raises `UsageError` with near misses.
+    """
+    known = everything() if known is None else known
     found = tuple(each for each in known if each.id == identifier)
     if not found:
         advice = nearest(identifier, [each.id for each in known]) or "`simulate explain --list` shows every id"

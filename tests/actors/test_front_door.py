@@ -17,6 +17,7 @@ from hypothesis import given
 from simulator.actors.front_door import FrontDoor
 from simulator.actors.modality import Modality
 from simulator.actors.order_placer import OrderPlacer
+from simulator.errors import StartError
 from simulator.events import AssociationRejected, Event, OrderAcknowledged, OrderFailed, StoreAnswered
 from simulator.synthesis.studies import Study
 from simulator.wire import frames, pdu_builders, transcript
@@ -228,6 +229,32 @@ def test_tls_passes_and_is_recorded_as_what_cannot_be_read() -> None:
     assert [(pdu.kind, pdu.length) for pdu in read.pdus] == [(0, len(hello))]
 
 
+@pytest.mark.parametrize(
+    ("host", "called", "seen"),
+    [
+        ("0.0.0.0", "127.0.0.1", "127.0.0.1"),
+        ("::1", "::1", "::1"),
+        ("::", "::1", "::1"),
+        ("::", "127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_addresses_are_those_that_the_caller_knows(host: str, called: str, seen: str) -> None:
+    with a_door(protocol="HL7", host=host) as door:
+        with socket.create_connection((called, door.port), PATIENCE) as connection:
+            here = connection.getsockname()[:2]
+            hear(connection)
+        conversation = door.only()
+    assert (conversation.requestor, conversation.acceptor) == (here, (seen, door.port))
+
+
+def test_a_port_that_somebody_has_is_told() -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        door = FrontDoor("a->b", "DICOM", print, port=listener.getsockname()[1])
+        with pytest.raises(StartError, match="the relay a->b cannot listen: Address already in use"):
+            door.start()
+        door.stop()
+
+
 # --- how connections end ----------------------------------------------------------------------------------
 
 
@@ -317,6 +344,7 @@ def test_a_gateway_that_comes_is_behind_from_then_on() -> None:
         first, second = door.door.conversations()
         (since,) = door.door.conversations(since=1)
     assert (first.number, second.number, since) == (1, 2, second)
+    assert door.door.connections == 2
 
 
 @contextmanager

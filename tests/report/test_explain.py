@@ -71,6 +71,18 @@ def test_statuses_are_explained_as_the_wire_words_them() -> None:
         assert statuses.words(status).lower() in explained[f"{status:04X}"].lower(), status
 
 
+def test_rejections_aborts_and_failure_reasons_are_explained_as_the_wire_words_them() -> None:
+    explained = {each.id: each.means for each in explain.everything()}
+    for (source, reason), words in incidents.REJECT_REASONS.items():
+        assert f"{incidents.REJECT_SOURCES[source]}: {words} (" in explained[f"reject-{source}-{reason}"]
+    for reason, words in incidents.ABORT_REASONS.items():
+        assert f"service-provider: {words} (" in explained[f"abort-2-{reason}"]
+    for code in (0x0110, 0x0112, 0x0119, 0x0122, 0x0131, 0x0213):
+        assert statuses.told_failure_reason(code).partition("(")[2][:-1] in explained[f"failure-{code:04X}"]
+    for code in (0x0000, 0x0110, 0x0112, 0x0113, 0x0115, 0x0118, 0x0123, 0x0213):
+        assert statuses.told_of_normalised(code).partition("(")[2][:-1] in explained[f"action-{code:04X}"]
+
+
 def test_requirements_scenarios_and_cases_are_explained() -> None:
     assert set(requirements.register()) <= KNOWN
     assert {"unmatched", "unmatched[sex]"} <= KNOWN
