@@ -78,7 +78,7 @@ class Sender:
         began = time.monotonic()
         left = None if self._assignment.seconds is None else self._started + self._assignment.seconds - began
         is_there = self._awaits(study, left)
-        self._tally.orders_awaited += time.monotonic() - began
+        self._here_and_now().orders_awaited += time.monotonic() - began
         return is_there and not self._is_over()
 
     def _send(self, study: int) -> None:
@@ -86,17 +86,16 @@ class Sender:
         try:
             self._association = association = self._associate()
         except PeerError as error:
-            self._tally.fail("association", str(error))
-            self._keep_up()
+            self._here_and_now().fail("association", str(error))
+            self._tell_now()
             self._stopped.wait(self._pause)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
             return
-        self._tally.associations.add(time.monotonic() - began)
+        self._here_and_now().associations.add(time.monotonic() - began)
         self._pause = _FIRST_PAUSE
         with association:
             whole = self._store_all(association, study)
-        self._tally.studies += whole  # the tally is not the one that it was before
-        self._keep_up()
+        self._here_and_now().studies += whole
 
     def _associate(self) -> Association:
         here, pictures = self._assignment, self._pictures
@@ -112,16 +111,16 @@ class Sender:
             try:
                 all_stored &= self._store(association, instance)
             except PeerError as error:
-                self._tally.fail("C-STORE", self._words(error))
+                self._here_and_now().fail("C-STORE", self._words(error))
                 return False
-            self._keep_up()
         return all_stored
 
     def _store(self, association: Association, instance: Outgoing) -> bool:
         began = time.monotonic()
         response = association.store(instance)
-        tally = self._tally
-        tally.stores.add(time.monotonic() - began)
+        took = time.monotonic() - began
+        tally = self._here_and_now()
+        tally.stores.add(took)
         tally.statuses[response.status_text] += 1
         if response.stored:
             tally.stored += 1
@@ -139,12 +138,13 @@ class Sender:
         seconds = self._assignment.seconds
         return self._stopped.is_set() or (seconds is not None and time.monotonic() - self._started >= seconds)
 
-    def _keep_up(self) -> None:
-        """Tell the tally when its tick is over."""
+    def _here_and_now(self) -> Tally:
+        """Return the tally of this tick; that of one that is over is told."""
         tick = int((time.monotonic() - self._started) / TICK)
         if tick != self._tick:
             self._tell_now()
             self._tick = tick
+        return self._tally
 
     def _tell_now(self) -> None:
         if not self._tally.is_empty:

@@ -10,7 +10,7 @@ from jinja2 import Template
 
 from simulator.load import plot
 from simulator.load.result import LoadResult
-from simulator.load.screen import summary
+from simulator.load.screen import held
 from simulator.report.html import environment
 
 
@@ -23,7 +23,7 @@ def write(folder: Path, result: LoadResult) -> None:
 
 def render(result: LoadResult) -> str:
     """Return the page."""
-    return _template().render(result=result, sentences=summary(result), plots=plot.plots(result))
+    return _template().render(result=result, held=held(result), plots=plot.plots(result))
 
 
 @cache

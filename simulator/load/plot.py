@@ -120,7 +120,10 @@ def _points(timeline: Sequence[Moment], tick: float, end: float) -> list[_Point]
     points = []
     for first in range(0, len(timeline), step):
         moments = timeline[first : first + step]
-        seconds = min(tick * len(moments), max(end - moments[0].at, tick / 5))  # the last is cut off
+        seconds = min(tick * len(moments), end - moments[0].at)
+        if points and seconds < tick / 2:
+            break  # the last tick is cut off, and so little of it shows nothing
+        seconds = max(seconds, tick / 2)
         points.append(
             _Point(
                 at=moments[0].at + seconds / 2,

@@ -96,19 +96,21 @@ def summary(result: LoadResult) -> list[str]:
         lines.append(f"{failure.count:6d}  failed: {failure.what} {failure.status} {failure.words}".rstrip())
     lines += [f"error: {problem}" for problem in result.problems]
     if result.gateway is not None:
-        lines.append(_held(result))
+        lines.append(held(result))
     if result.interrupted:
         lines.append("interrupted: what was sent until then is in the report")
     return lines
 
 
-def _held(result: LoadResult) -> str:
-    held = result.gateway
-    assert held is not None
-    if held.instances is None:
-        return f"the gateway did not answer any more; it ended with code {held.exit_code}"
-    states = ", ".join(f"{count} {state}" for state, count in sorted(held.states.items()))
-    return f"the gateway holds {held.instances} instances of {held.studies} studies ({states or 'none'})"
+def held(result: LoadResult) -> str:
+    """Return in a sentence what the gateway of the run holds; empty where it was another's."""
+    gateway = result.gateway
+    if gateway is None:
+        return ""
+    if gateway.instances is None:
+        return f"the gateway did not answer any more; it ended with code {gateway.exit_code}"
+    states = ", ".join(f"{count} {state}" for state, count in sorted(gateway.states.items()))
+    return f"the gateway holds {gateway.instances} instances of {gateway.studies} studies ({states or 'none'})"
 
 
 def _table(seconds: float, total: Tally) -> Table:
