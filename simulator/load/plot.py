@@ -117,7 +117,7 @@ def _spread(bars: Sequence[Bar]) -> Plot:
 def _points(timeline: Sequence[Moment], tick: float, end: float) -> list[_Point]:
     """Return the timeline in so many points at most; percentiles of several ticks are those of the worst."""
     step = max(1, math.ceil(len(timeline) / _POINTS))
-    points = []
+    points: list[_Point] = []
     for first in range(0, len(timeline), step):
         moments = timeline[first : first + step]
         seconds = min(tick * len(moments), end - moments[0].at)
