@@ -16,7 +16,7 @@ from simulator.certify.judging import calling_ae_title
 from simulator.certify.outcome import TestOutcome
 from simulator.certify.preflight import Preflight
 from simulator.certify.programme import Test
-from simulator.certify.rig import Rig
+from simulator.certify.rig import Counts, Rig
 from simulator.certify.session import Pass, Session, Whole
 from simulator.wire import negotiation, transcript
 from simulator.wire.conversation import Side
@@ -32,6 +32,7 @@ class Conduct:
         self._session = session
         self._rig = rig
         self._desk = desk
+        self._looked_at: Counts = {}
 
     def preflight(self, *, both_ways: bool = False) -> tuple[TestOutcome, ...]:
         """Probe every system, and return what came of it.
@@ -107,7 +108,8 @@ class Conduct:
     def _remember(self) -> None:
         """Keep how each system has shown itself (PS3.7 D.3.3.2)."""
         names = {system.ae_title: system.name for system in self._session.declared.systems}
-        for conversation in self._rig.conversations():
+        since, self._looked_at = self._looked_at, self._rig.counts()
+        for conversation in self._rig.conversations(since):
             said = transcript.read(conversation)
             called = conversation.link.removeprefix("gateway->")
             side: Side = "acceptor" if called in names.values() else "requestor"
