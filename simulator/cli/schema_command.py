@@ -8,13 +8,15 @@ import typer
 
 from simulator.cli import terminal
 
-Subject = Literal["scenario", "site", "result", "status", "certification", "load"]
+Subject = Literal["scenario", "site", "result", "status", "declaration", "certification", "load"]
 
 
 def command(
-    subject: Annotated[Subject, typer.Argument(help="Which file: editors use `scenario` and `site`.")] = "scenario",
+    subject: Annotated[
+        Subject, typer.Argument(help="Which file: editors use `scenario`, `site` and `declaration`.")
+    ] = "scenario",
 ) -> None:
-    """Print a JSON Schema: of scenario, site profile, result.json, `status --json`, certification.json or load.json."""
+    """Print a JSON Schema: of a scenario, site profile or declaration, or of what is written, such as result.json."""
     terminal.print_json(schema(subject))
 
 
@@ -22,6 +24,7 @@ def schema(subject: Subject) -> dict[str, Any]:
     """Return the JSON Schema of `subject` (draft 2020-12)."""
     from pydantic import BaseModel
 
+    from simulator.certify.declaration import Declaration
     from simulator.certify.outcome import SessionOutcome
     from simulator.gateway.status import Status
     from simulator.load.result import LoadResult
@@ -34,10 +37,12 @@ def schema(subject: Subject) -> dict[str, Any]:
         return draft | scenario_schema()
     models: dict[str, type[BaseModel]] = {
         "site": Site,
+        "declaration": Declaration,
         "result": Result,
         "status": Status,
         "certification": SessionOutcome,
         "load": LoadResult,
     }
     model = models[subject]
-    return draft | model.model_json_schema(mode="validation" if subject == "site" else "serialization")
+    is_read = subject in ("site", "declaration")
+    return draft | model.model_json_schema(mode="validation" if is_read else "serialization")
