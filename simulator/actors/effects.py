@@ -42,6 +42,11 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class EndHalf:
+    """Send on that this direction has ended (FIN), though its connection still stands."""
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """End both connections by `how`, after an A-ABORT to who is named."""
 
@@ -65,7 +70,7 @@ class Blind:
     why: str
 
 
-Effect = Pass | Answer | Wait | Pace | End | Injected | Blind
+Effect = Pass | Answer | Wait | Pace | EndHalf | End | Injected | Blind
 
 
 class Reader(Protocol):

@@ -68,6 +68,18 @@ def acceptor_context(credentials: Credentials, *, require_certificate: bool) -> 
     return context
 
 
+def requestor_context(credentials: Credentials) -> ssl.SSLContext:
+    """Return the context of an SCU; without authorities it believes whoever answers.
+
+    Raises `StartError` for files that do not fit.
+    """
+    context = _context(ssl.PROTOCOL_TLS_CLIENT, credentials)
+    if credentials.authorities is None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 class RequestorContext:
     """The context of one SCU association, which remembers why its handshake failed.
 
@@ -78,11 +90,8 @@ class RequestorContext:
         """Load the files. Raises `StartError` for those that do not fit."""
         self.failure: TlsFailure | None = None
         self._name = credentials.peer_name
-        self._context = _context(ssl.PROTOCOL_TLS_CLIENT, credentials)
+        self._context = requestor_context(credentials)
         self._context.sslsocket_class = self._watched()
-        if credentials.authorities is None:
-            self._context.check_hostname = False
-            self._context.verify_mode = ssl.CERT_NONE
 
     def peer_name(self, host: str) -> str:
         """Return the name that the certificate of the peer at `host` must bear."""
