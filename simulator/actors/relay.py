@@ -263,10 +263,10 @@ class Passage:
         buffer = bytearray(PIECE)
         view = memoryview(buffer)
         size = 1
-        if self._ahead == direction.by and not await self._go_through(
-            direction.reader.feed(view[:0]), direction, other
-        ):
-            return
+        if self._ahead == direction.by:
+            held = direction.reader.feed(view[:0])
+            if not await self._go_through(held, direction, other):
+                return
         while size:
             try:
                 size = await loop.sock_recv_into(direction.source, buffer)

@@ -12,6 +12,7 @@ from simulator.cli import terminal
 from simulator.cli.certify_options import session_folder
 
 if TYPE_CHECKING:
+    from simulator.certify.broken import Broken
     from simulator.certify.declaration import Declaration
 
 _LOOPBACK = "127.0.0.1"
@@ -28,19 +29,24 @@ def rehearse(named: str, reports: Path, seed: int | None) -> int:
     from simulator.cli.certify_preflight import print_preflight
     from simulator.cli.certify_run import conclude
     from simulator.events import now
+    from simulator.wire import certificates
 
     how = broken.by_name(named)
     stamp = now()[:19].translate(str.maketrans("", "", "-:")).replace("T", "T") + "Z"
     folder = reports / f"{stamp}-rehearsal-{named.replace(':', '-')}"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "played.yaml"
-    _write(_moved(_declared(reports), how.minutes or _MINUTES), file)
+    content = _moved(_declared(reports), how.minutes or _MINUTES)
+    shown = folder / "certificates"
+    if _secured(content, how, shown):
+        certificates.make(shown)
+    _write(content, file)
     session.begin(folder, file, secrets.randbits(32) if seed is None else seed, how.title)
     file.unlink()
     with session.Session(folder) as begun, ExitStack() as stack:
         terminal.out.print(f"seed {begun.seed}", highlight=False)
         terminal.out.print(f"Rehearsal: {how.title}", style="bold", markup=False, highlight=False)
-        facility = stack.enter_context(Facility(begun.declared, how))
+        facility = stack.enter_context(Facility(begun.declared, how, shown))
         rig = stack.enter_context(Rig(begun.declared, Pace(quiet_period=0.3, settle=0.8, after=0.2, retry_after=0.2)))
         conduct = Conduct(begun, rig, facility)
         tried = conduct.preflight()
@@ -60,23 +66,46 @@ def _declared(reports: Path) -> Declaration:
 
     mine = session_folder(reports) / DECLARATION
     if mine.is_file():
-        return declaration.load(mine, resolve=lambda _: None)
+        return declaration.load(mine, resolve=lambda _: None, files=False)
     name = "facilities/rehearsal.yaml"
     return declaration.load(resources.folder("fixtures", name) / name)
 
 
 def _moved(declared: Declaration, minutes: float) -> dict[str, Any]:
-    """Return the declaration with everybody on this machine, on free ports, without TLS, and with short waits."""
+    """Return the declaration with everybody on this machine, on free ports, and with short waits."""
     content = declared.model_dump(mode="json", exclude_none=True)
     ports = iter(_free_ports(2 + len(declared.systems)))
     content["gateway"] |= {"host": _LOOPBACK, "dicom_port": next(ports), "hl7_port": next(ports)}
-    content["gateway"].pop("tls", None)
     for system in content["systems"]:
-        system |= {"host": _LOOPBACK, "tls": False}
+        system["host"] = _LOOPBACK
         if "port" in system:
             system["port"] = next(ports)
     content["minutes"] = minutes
     return content
+
+
+def _secured(content: dict[str, Any], how: Broken, certificates: Path) -> bool:
+    """Have the systems that are declared so, and who calls so by `how`, speak TLS; return whether anybody does.
+
+    What a script or a fault on the way is about goes to the port without TLS.
+    """
+    systems = content["systems"]
+    if how.script or how.fault is not None:
+        for system in systems:
+            system["tls"] = False
+    if how.tls is not None:
+        next(system for system in systems if "sends" in system["does"])["tls"] = True
+    content["gateway"].pop("tls", None)
+    secured = any(system["tls"] for system in systems)
+    if secured:
+        content["gateway"]["tls"] = {
+            "port": _free_ports(1)[0],
+            "certificate": str((certificates / "gateway.pem").absolute()),
+            "key": str((certificates / "gateway.key").absolute()),
+            "ca": str((certificates / "ca.pem").absolute()),
+            "client_certificates": "required",
+        }
+    return secured
 
 
 def _free_ports(count: int) -> list[int]:
