@@ -27,6 +27,7 @@ Role = Literal["sends", "receives", "commitment"]
 """What a system does: sends images, receives them, asks for storage commitment of what it sent."""
 
 _NAME = "^[A-Za-z][A-Za-z0-9-]{0,15}$"
+_WIDE = 4096  # characters in a line of YAML: none is folded
 _DEFAULT_SYNTAXES = ("ExplicitVRLittleEndian", "ImplicitVRLittleEndian")
 
 
@@ -191,8 +192,10 @@ def copy(file: Path, to: Path) -> None:
         return
     for key, named in relative.items():
         content["gateway"]["tls"][key] = str(file.parent.absolute() / named)
+    yaml = YAML()
+    yaml.width = _WIDE
     with to.open("w", encoding="utf-8") as out:
-        YAML().dump(content, out)
+        yaml.dump(content, out)
 
 
 def _with_files_from(declared: Declaration, folder: Path) -> Declaration:

@@ -215,9 +215,11 @@ class Facility:
 
     def _context(self, system: System) -> ssl.SSLContext | None:
         """Return with what TLS a system listens; None: without."""
-        if not system.tls or self._certificates is None:
+        how = self._how.listens
+        if not system.tls or self._certificates is None or how == "without-tls":
             return None
-        shown = certificates.credentials(self._certificates, "gateway")  # it is for this machine, whoever is on it
+        # The gateway's is for this machine, whoever shows it.
+        shown = certificates.credentials(self._certificates, how if how in ("expired", "other-name") else "gateway")
         assert shown is not None
         return tls.acceptor_context(shown, require_certificate=True)
 
