@@ -226,7 +226,7 @@ class _Recorder:
         self._call.add(self._by, piece)
         yield Pass(piece)
 
-    def finish(self) -> Iterator[Effect]:
+    def finish(self, *, reset: bool = False) -> Iterator[Effect]:
         """Yield nothing: no byte is held back."""
         return iter(())
 

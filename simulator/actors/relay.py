@@ -272,7 +272,8 @@ class Passage:
                 size = await loop.sock_recv_into(direction.source, buffer)
             except OSError:
                 size, direction.source_lost = 0, True
-            effects = direction.reader.feed(view[:size]) if size else direction.reader.finish()
+            reader = direction.reader
+            effects = reader.feed(view[:size]) if size else reader.finish(reset=direction.source_lost)
             if not await self._go_through(effects, direction, other):
                 return
         direction.is_over = True

@@ -264,7 +264,7 @@ class _Opener:
         if self._session.has_due:
             yield Answer(b"")  # the sealer has the records, and keeps their order
 
-    def finish(self) -> Iterator[Effect]:
+    def finish(self, *, reset: bool = False) -> Iterator[Effect]:
         """Yield nothing: a record that is not whole says nothing."""
         return iter(())
 
@@ -285,9 +285,10 @@ class _Sealer:
         self._spoken.session.seal(piece)
         return self._due()
 
-    def finish(self) -> Iterator[Effect]:
-        """Yield the close_notify."""
-        self._spoken.session.end()
+    def finish(self, *, reset: bool = False) -> Iterator[Effect]:
+        """Yield the close_notify; a reset is none."""
+        if not reset:
+            self._spoken.session.end()
         return self._due()
 
     def insert(self, data: bytes) -> Iterator[Effect]:
