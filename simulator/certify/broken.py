@@ -51,14 +51,14 @@ class Broken(_Strict):
     """One facility. It does everything well but for what is said here.
 
     card: what must be diagnosed, and nothing else that is red. note: the card is no red one, and every test passes.
-    calling, called: the AE titles that its CT gives. lies: by name, about its studies. images: of a study. proposes:
-    contexts instead of those that it needs, each an abstract syntax UID and transfer syntax UIDs. one_by_one: an
-    association for each image. fault: on the way from the CT. script: what the CT plays instead (`wire.pdu_script`).
-    listens: how its systems take what the gateway sends; those with TLS without it, or with a certificate that does not
-    hold. orders: how its RIS sends. echoes: whether the CT's C-ECHO is
-    as it should be, whatever else is not. commits: whether it asks for commitment, and for what. clock: hours that its
-    clocks are off. real_person: it sends a study of somebody outside the synthetic range. tls: its modality calls the
-    port for TLS, and how; None: as it is declared. minutes: to wait for what it never does.
+    calling, called: the AE titles that its CT gives. lies: by name, about its studies. images: of a study that is to be
+    matched. proposes: contexts instead of those that it needs, each an abstract syntax UID and transfer syntax UIDs.
+    one_by_one: an association for each image. fault: on the way from the CT. script: what the CT plays instead
+    (`wire.pdu_script`). listens: how its systems take what the gateway sends; those with TLS without it, or with a
+    certificate that does not hold. orders: how its RIS sends. echoes: whether the CT's C-ECHO is as it should be,
+    whatever else is not. commits: whether it asks for commitment, and for what. clock: hours that its clocks are off.
+    real_person: it sends a study of somebody outside the synthetic range. tls: its CT calls the port for TLS, and how;
+    None: as it is declared. minutes: to wait for what it never does.
     """
 
     title: str

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from simulator import strict_yaml
 from simulator.errors import LoadError, Problem
+from simulator.rules.sop_classes import by_name, storage_classes
 from simulator.rules.transfer_syntaxes import ACCEPTED
 from simulator.site import AETitle, SopClassName, Tls
 from simulator.synthesis import compression
@@ -28,7 +29,7 @@ Role = Literal["sends", "receives", "commitment"]
 
 _NAME = "^[A-Za-z][A-Za-z0-9-]{0,15}$"
 _WIDE = 4096  # characters in a line of YAML: none is folded
-_DEFAULT_SYNTAXES = ("ExplicitVRLittleEndian", "ImplicitVRLittleEndian")
+DEFAULT_SYNTAXES = ("ExplicitVRLittleEndian", "ImplicitVRLittleEndian")
 
 
 class _Strict(BaseModel):
@@ -45,6 +46,13 @@ def _transfer_syntax(name: str) -> str:
     return name
 
 
+def _taken_class(name: str) -> str:
+    if by_name(name) not in storage_classes():
+        raise ValueError(f"the gateway does not take {by_name(name).name} (slide AE Specifications)")
+    return name
+
+
+TakenClassName = Annotated[SopClassName, AfterValidator(_taken_class)]
 TransferSyntaxName = Annotated[str, AfterValidator(_transfer_syntax)]
 
 
@@ -79,20 +87,20 @@ class System(_Strict):
     does: Annotated[tuple[Role, ...], Field(min_length=1)] = Field(
         description="sends images, receives them, asks for storage commitment."
     )
-    sop_classes: tuple[SopClassName, ...] = Field(default=(), description="Of the images that it sends or receives.")
+    sop_classes: tuple[TakenClassName, ...] = Field(default=(), description="Of the images that it sends or receives.")
     transfer_syntaxes: Annotated[tuple[TransferSyntaxName, ...], Field(min_length=1)] = Field(
-        default=_DEFAULT_SYNTAXES, description="In which it sends them."
+        default=DEFAULT_SYNTAXES, description="In which it sends them."
     )
     tls: bool = Field(default=False, description="It speaks DICOM over TLS.")
 
     @model_validator(mode="after")
     def _can_do_what_it_does(self) -> System:
         if not self.sop_classes and {"sends", "receives"} & set(self.does):
-            raise ValueError(f"{self.name} sends or receives images: name their `sop_classes`")
+            raise ValueError(f"name the `sop_classes` of the images that {self.name} sends or receives")
         if self.port is None and {"receives", "commitment"} & set(self.does):
-            raise ValueError(f"{self.name} is called by the gateway for that: name the `port` on which it listens")
+            raise ValueError(f"name the `port` on which {self.name} listens: the gateway calls it for that")
         if "commitment" in self.does and "sends" not in self.does:
-            raise ValueError(f"{self.name} asks for commitment of what it sent, so it `sends` too")
+            raise ValueError(f"who asks for commitment of what it sent `sends` too, and so does {self.name}")
         return self
 
 

@@ -71,15 +71,9 @@ def _no_answer(seen: Seen) -> Iterator[Finding]:
 
 
 def _nothing_came(seen: Seen) -> Iterator[Finding]:
-    """The test is over, and the system never opened a connection."""
-    if seen.scene.met:
-        return
-    kind = seen.scene.wanted.kind
-    if (kind == "echo" or seen.stores) and not seen.incoming:
-        yield Finding("nothing-came", {"what": "a DICOM association", "port_called": str(_dicom_port(seen))})
-    elif kind == "order" and seen.facility_orders and not seen.orders:
-        port = str(seen.scene.declared.gateway.hl7_port)
-        yield Finding("nothing-came", {"what": "an HL7 connection", "port_called": port})
+    """The test is over, and the system never opened a connection. Of orders `hl7.no-order` says it."""
+    if not seen.scene.met and not seen.incoming and (seen.scene.wanted.kind == "echo" or seen.stores):
+        yield Finding("nothing-came", {"port_called": str(_dicom_port(seen))})
 
 
 def _dicom_port(seen: Seen) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from simulator.certify import evidence
 from simulator.certify.declaration import Resolve, System, unresolved
 from simulator.certify.diagnosis import diagnose
+from simulator.certify.evidence import EVIDENCE
 from simulator.certify.outcome import CheckOutcome, TestOutcome
 from simulator.certify.rig import Rig
 from simulator.certify.scene import Scene, Wanted
@@ -41,11 +42,11 @@ class _Probe:
 
 
 class Preflight:
-    """The probes of a session's systems. resolve: raises `OSError` for a host that has no address."""
+    """The probes of a session's systems. root: the session's folder. resolve: raises `OSError` for an unknown host."""
 
-    def __init__(self, rig: Rig, folder: Path, resolve: Resolve | None = None) -> None:
+    def __init__(self, rig: Rig, root: Path, resolve: Resolve | None = None) -> None:
         self._rig = rig
-        self._folder = folder
+        self._root = root
         self._resolve = resolve
 
     def run(self) -> Iterator[TestOutcome]:
@@ -103,7 +104,8 @@ class Preflight:
             problem = next(each.because for each in checks if each.verdict == "fail")
         conversations = self._rig.conversations(before)
         seen = recorder.history()
-        kept = evidence.keep(self._folder / _plain(probe.id), conversations, seen, self._folder / "nothing")
+        folder = self._root / EVIDENCE / "preflight" / _plain(probe.id)
+        kept = evidence.keep(self._root, folder, conversations, seen)
         scene = Scene(
             declared=self._rig.declared,
             wanted=Wanted(probe.id, "preflight", system),

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from simulator.actors.commitment import Reports
 from simulator.actors.fault_relay import FaultRelay
@@ -54,18 +53,19 @@ _BUSY = (2, 3, 2)  # PS3.8 9.3.4: transient, local limit exceeded
 _OUT_OF_RESOURCES = Response(0xA700, "no room")
 _SOMEBODY = "A1234563"
 _PATIENCE = 20.0
+_FEW = 3  # images of a study
 
 
 class Facility:
     """A facility on this machine. A context manager; it listens while it is open, and is a `Desk` that asks nobody.
 
-    certificates: a set (`wire.certificates`) for its systems that speak TLS.
+    Systems that speak TLS show a certificate of the set (`wire.certificates`) to which the gateway's belongs.
     """
 
-    def __init__(self, declared: Declaration, how: Broken, certificates: Path | None = None) -> None:
+    def __init__(self, declared: Declaration, how: Broken) -> None:
         self._declared = declared
         self._how = how
-        self._certificates = certificates
+        self._certificates = declared.gateway.tls.certificate.parent if declared.gateway.tls is not None else None
         self._listening: list[Acceptor | socket.socket] = []
         self._relay: FaultRelay | None = None
         self._acting: list[threading.Thread] = []
@@ -240,7 +240,8 @@ class Facility:
         lies = [LIES[name] for name in self._how.lies]
         if self._how.real_person:
             lies.append(saying("PatientID", _SOMEBODY))
-        spec = studies.SeriesSpec(test.sop_class, self._how.images, 64, 64)
+        images = self._how.images if test.kind == "study" else _FEW
+        spec = studies.SeriesSpec(test.sop_class, images, 64, 64)
         performed = replace(order, ordered_at=self._clock(-_PERFORMED), study_instance_uid=uid(test.id, now()))
         made = studies.study(f"{test.id}/{now()}", performed, [spec], lies)
         return [

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from simulator import __version__
 from simulator.certify import bundle, declaration
 from simulator.certify.declaration import Declaration
+from simulator.certify.evidence import EVIDENCE
 from simulator.certify.outcome import TestOutcome
 from simulator.certify.programme import Test, programme
 from simulator.errors import HarnessError, UsageError
@@ -25,7 +26,7 @@ from simulator.events import now
 from simulator.strict_yaml import nearest
 
 FORMAT = 1
-DATABASE, DECLARATION, EVIDENCE = "session.sqlite", "declaration.yaml", "evidence"
+DATABASE, DECLARATION = "session.sqlite", "declaration.yaml"
 
 Whole = Literal["whole", "part"]
 """whole: a pass through every test. part: some tests once more, which no certificate stands on."""

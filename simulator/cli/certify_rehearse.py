@@ -29,24 +29,21 @@ def rehearse(named: str, reports: Path, seed: int | None) -> int:
     from simulator.cli.certify_preflight import print_preflight
     from simulator.cli.certify_run import conclude
     from simulator.events import now
-    from simulator.wire import certificates
 
     how = broken.by_name(named)
     stamp = now()[:19].translate(str.maketrans("", "", "-:")).replace("T", "T") + "Z"
     folder = reports / f"{stamp}-rehearsal-{named.replace(':', '-')}"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "played.yaml"
-    content = _moved(_declared(reports), how.minutes or _MINUTES)
-    shown = folder / "certificates"
-    if _secured(content, how, shown):
-        certificates.make(shown)
+    content = facility_here(reports, how.minutes or _MINUTES)
+    secure(content, how, folder / "certificates")
     _write(content, file)
     session.begin(folder, file, secrets.randbits(32) if seed is None else seed, how.title)
     file.unlink()
     with session.Session(folder) as begun, ExitStack() as stack:
         terminal.out.print(f"seed {begun.seed}", highlight=False)
         terminal.out.print(f"Rehearsal: {how.title}", style="bold", markup=False, highlight=False)
-        facility = stack.enter_context(Facility(begun.declared, how, shown))
+        facility = stack.enter_context(Facility(begun.declared, how))
         rig = stack.enter_context(Rig(begun.declared, Pace(quiet_period=0.3, settle=0.8, after=0.2, retry_after=0.2)))
         conduct = Conduct(begun, rig, facility)
         tried = conduct.preflight()
@@ -71,8 +68,12 @@ def _declared(reports: Path) -> Declaration:
     return declaration.load(resources.folder("fixtures", name) / name)
 
 
-def _moved(declared: Declaration, minutes: float) -> dict[str, Any]:
-    """Return the declaration with everybody on this machine, on free ports, and with short waits."""
+def facility_here(reports: Path, minutes: float) -> dict[str, Any]:
+    """Return what the session of a reports folder declares, else the rehearsal's own, moved to this machine.
+
+    Everybody is on free ports of it. minutes: to wait in each test.
+    """
+    declared = _declared(reports)
     content = declared.model_dump(mode="json", exclude_none=True)
     ports = iter(_free_ports(2 + len(declared.systems)))
     content["gateway"] |= {"host": _LOOPBACK, "dicom_port": next(ports), "hl7_port": next(ports)}
@@ -84,11 +85,13 @@ def _moved(declared: Declaration, minutes: float) -> dict[str, Any]:
     return content
 
 
-def _secured(content: dict[str, Any], how: Broken, certificates: Path) -> bool:
-    """Have the systems that are declared so, and who calls so by `how`, speak TLS; return whether anybody does.
+def secure(content: dict[str, Any], how: Broken, folder: Path) -> None:
+    """Have the systems that are declared so, and who calls so by `how`, speak TLS, with certificates made in `folder`.
 
     What a script or a fault on the way is about goes to the port without TLS.
     """
+    from simulator.wire import certificates
+
     systems = content["systems"]
     if how.script or how.fault is not None:
         for system in systems:
@@ -96,16 +99,14 @@ def _secured(content: dict[str, Any], how: Broken, certificates: Path) -> bool:
     if how.tls is not None:
         next(system for system in systems if "sends" in system["does"])["tls"] = True
     content["gateway"].pop("tls", None)
-    secured = any(system["tls"] for system in systems)
-    if secured:
+    if any(system["tls"] for system in systems):
+        certificates.make(folder)
+        files = {"certificate": "gateway.pem", "key": "gateway.key", "ca": "ca.pem"}
         content["gateway"]["tls"] = {
+            **{key: str((folder / name).absolute()) for key, name in files.items()},
             "port": _free_ports(1)[0],
-            "certificate": str((certificates / "gateway.pem").absolute()),
-            "key": str((certificates / "gateway.key").absolute()),
-            "ca": str((certificates / "ca.pem").absolute()),
             "client_certificates": "required",
         }
-    return secured
 
 
 def _free_ports(count: int) -> list[int]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simulator.certify.outcome import TestOutcome
     from simulator.certify.session import Session
 
-_FAILED, _UNKNOWN = frozenset(("fail",)), frozenset(("error", "inconclusive"))
+_FAILED, _UNKNOWN = frozenset(("fail",)), frozenset(("error", "inconclusive", "skipped"))
 
 
 def command(
@@ -75,8 +75,10 @@ def conclude(session: Session, tried: Sequence[TestOutcome], folder: Path) -> in
     told = answer(session, datetime.now(UTC).date())
     terminal.out.print(f"\nCERTIFIABLE: {'yes' if told.certifiable else 'no'}", style="bold", highlight=False)
     for sentence in told.against:
-        terminal.out.print(f"  {sentence}", markup=False, highlight=False)
-    terminal.out.print(f"The session is in {folder}; `simulate certify report` writes the report.", highlight=False)
+        terminal.out.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
+    terminal.out.print(
+        f"The session is in {folder}; `simulate certify report` writes the report.", highlight=False, soft_wrap=True
+    )
     verdicts = {outcome.verdict for outcome in tried}
     return 1 if verdicts & _FAILED else 3 if verdicts & _UNKNOWN else 0
 

@@ -8,13 +8,13 @@ import typer
 
 from simulator.cli import terminal
 
-Subject = Literal["scenario", "site", "result", "status", "certification"]
+Subject = Literal["scenario", "site", "result", "status", "certification", "load"]
 
 
 def command(
     subject: Annotated[Subject, typer.Argument(help="Which file: editors use `scenario` and `site`.")] = "scenario",
 ) -> None:
-    """Print the JSON Schema of a scenario file, a site profile, result.json, `status --json` or certification.json."""
+    """Print a JSON Schema: of scenario, site profile, result.json, `status --json`, certification.json or load.json."""
     terminal.print_json(schema(subject))
 
 
@@ -24,6 +24,7 @@ def schema(subject: Subject) -> dict[str, Any]:
 
     from simulator.certify.outcome import SessionOutcome
     from simulator.gateway.status import Status
+    from simulator.load.result import LoadResult
     from simulator.report.model import Result
     from simulator.scenario.schema import scenario_schema
     from simulator.site import Site
@@ -36,6 +37,7 @@ def schema(subject: Subject) -> dict[str, Any]:
         "result": Result,
         "status": Status,
         "certification": SessionOutcome,
+        "load": LoadResult,
     }
     model = models[subject]
     return draft | model.model_json_schema(mode="validation" if subject == "site" else "serialization")

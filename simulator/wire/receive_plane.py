@@ -32,7 +32,8 @@ from pynetdicom.sop_class import uid_to_service_class
 
 from simulator.wire import command_set, pdus, store_plane
 from simulator.wire.pdus import HEAD, P_DATA_TF
-from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD, VERIFICATION, StoreCommand
+from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD, StoreCommand
+from simulator.wire.terms import VERIFICATION
 
 _BUFFER = 262144
 _FIRST_DATA_SET = 131072

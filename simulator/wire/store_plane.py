@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from simulator.errors import NotDicom, UsageError
 from simulator.wire import command_set
 from simulator.wire.command_set import COMMAND_FIELD, FIELDS, NO_DATA_SET, CommandSet
+from simulator.wire.terms import VERIFICATION
 
 SWITCH = "SIMULATE_DATA_PLANE"
 """The environment variable that turns the data planes off, with the value `off`."""
@@ -35,7 +36,6 @@ _NEEDED = frozenset(
     )
 )
 _NEEDED_BY_ECHO = _NEEDED - {command_set.PRIORITY, command_set.AFFECTED_SOP_INSTANCE_UID}
-VERIFICATION = "1.2.840.10008.1.1"
 _UID = re.compile(rb"(?=[0-9.]{1,64}\0?\Z)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*\0?\Z")  # PS3.5 9.1
 
 

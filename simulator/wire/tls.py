@@ -128,6 +128,8 @@ class RequestorContext:
             def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
                 try:
                     return super().recv(buflen, flags)
+                except ssl.SSLWantReadError:
+                    raise  # nothing has come yet
                 except ssl.SSLError as error:
                     watcher.failure = failure(error)
                     raise
