@@ -151,9 +151,11 @@ class Declaration(_Strict):
             if not system.tls or here is None:
                 continue
             if system.port is not None and here.ca is None:
-                raise ValueError(f"{system.name} is called over TLS, which needs `gateway.tls` with its `ca`")
+                raise ValueError(
+                    f"the system {system.name} is called over TLS, which needs `gateway.tls` with its `ca`"
+                )
             if "sends" in system.does and here.port == "off":
-                raise ValueError(f"{system.name} sends over TLS, which needs a `port` in `gateway.tls`")
+                raise ValueError(f"the system {system.name} sends over TLS, which needs a `port` in `gateway.tls`")
         return self
 
     def system(self, name: str) -> System:
