@@ -6,6 +6,7 @@ field. The tests of the session are derived from it (`programme`).
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from ruamel.yaml import YAML
 
 from simulator import strict_yaml
 from simulator.errors import LoadError, Problem
@@ -26,6 +28,7 @@ Role = Literal["sends", "receives", "commitment"]
 """What a system does: sends images, receives them, asks for storage commitment of what it sent."""
 
 _NAME = "^[A-Za-z][A-Za-z0-9-]{0,15}$"
+_WIDE = 4096  # characters in a line of YAML: none is folded
 DEFAULT_SYNTAXES = ("ExplicitVRLittleEndian", "ImplicitVRLittleEndian")
 
 
@@ -141,6 +144,20 @@ class Declaration(_Strict):
             raise ValueError("a system speaks DICOM over TLS, so `gateway` needs its `tls`")
         return self
 
+    @model_validator(mode="after")
+    def _can_speak_tls(self) -> Declaration:
+        here = self.gateway.tls
+        for system in self.systems:
+            if not system.tls or here is None:
+                continue
+            if system.port is not None and here.ca is None:
+                raise ValueError(
+                    f"the system {system.name} is called over TLS, which needs `gateway.tls` with its `ca`"
+                )
+            if "sends" in system.does and here.port == "off":
+                raise ValueError(f"the system {system.name} sends over TLS, which needs a `port` in `gateway.tls`")
+        return self
+
     def system(self, name: str) -> System:
         """Return the system of this name. Raises `KeyError`."""
         return next(system for system in self.systems if system.name == name)
@@ -149,14 +166,20 @@ class Declaration(_Strict):
 Resolve = Callable[[str], object]
 
 
-def load(file: Path, resolve: Resolve | None = None) -> Declaration:
+def load(file: Path, resolve: Resolve | None = None, *, files: bool = True) -> Declaration:
     """Return the declaration in `file`. Raises `LoadError` with every mistake as file:line:column.
 
-    A host that does not resolve is one. resolve: raises `OSError` for such a host.
+    A host that does not resolve is one, and so is a file that it names and that is not there. resolve: raises
+    `OSError` for such a host. files: whether they are looked for.
     """
     content = strict_yaml.read(file)
-    declared = strict_yaml.validate(Declaration, content, file)
+    declared = _with_files_from(strict_yaml.validate(Declaration, content, file), file.parent)
     problems = []
+    for key, named in _files(declared.gateway.tls).items():
+        if files and not named.is_file():
+            line, column = strict_yaml.place([(content, ())], ("gateway", "tls", key))
+            message = f"gateway.tls.{key}: there is no file {named}"
+            problems.append(Problem(str(file), line, column, message, "`simulate certs` makes a set to try"))
     for path, host in _hosts(declared):
         if problem := unresolved(host, resolve):
             line, column = strict_yaml.place([(content, ())], path)
@@ -167,6 +190,35 @@ def load(file: Path, resolve: Resolve | None = None) -> Declaration:
     if problems:
         raise LoadError(problems)
     return declared
+
+
+def copy(file: Path, to: Path) -> None:
+    """Copy a declaration that was loaded before; files that it names by relative paths are named by whole ones."""
+    content = strict_yaml.read(file)
+    declared = strict_yaml.validate(Declaration, content, file)
+    relative = {key: named for key, named in _files(declared.gateway.tls).items() if not named.is_absolute()}
+    if not relative:
+        shutil.copyfile(file, to)
+        return
+    for key, named in relative.items():
+        content["gateway"]["tls"][key] = str(file.parent.absolute() / named)
+    yaml = YAML()
+    yaml.width = _WIDE
+    with to.open("w", encoding="utf-8") as out:
+        yaml.dump(content, out)
+
+
+def _with_files_from(declared: Declaration, folder: Path) -> Declaration:
+    """Return a declaration with the files that its relative paths name taken from `folder`."""
+    here = declared.gateway
+    if here.tls is None:
+        return declared
+    tls = here.tls.model_copy(update={key: folder.absolute() / named for key, named in _files(here.tls).items()})
+    return declared.model_copy(update={"gateway": here.model_copy(update={"tls": tls})})
+
+
+def _files(tls: Tls | None) -> dict[str, Path]:
+    return {key: value for key in ("certificate", "key", "ca") if (value := getattr(tls, key, None)) is not None}
 
 
 def unresolved(host: str, resolve: Resolve | None = None) -> str:

@@ -93,8 +93,10 @@ def _spoken(first: bytes) -> str:
 
 
 def speaks_tls(seen: Seen, talk: Talk) -> bool:
-    """Tell whether a conversation is one over TLS by the declaration: by its port, else by what the system does."""
+    """Tell whether the bytes are to be TLS by the declaration: by the port, else by what the system does."""
     here, system = seen.scene.declared.gateway, seen.scene.wanted.system
+    if talk.conversation.within_tls:
+        return False
     if talk.incoming and here.tls is not None and talk.conversation.acceptor[1] == here.tls.port:
         return True
     if talk.incoming and talk.conversation.acceptor[1] == here.dicom_port:

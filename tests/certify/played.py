@@ -18,7 +18,7 @@ from simulator.certify.conduct import Conduct
 from simulator.certify.outcome import SessionOutcome, TestOutcome
 from simulator.certify.rehearsal import Facility
 from simulator.certify.rig import Pace, Rig
-from simulator.cli.certify_rehearse import facility_here
+from simulator.cli.certify_rehearse import facility_here, secure
 
 PACE = Pace(quiet_period=0.3, settle=0.8, after=0.2, retry_after=0.2)
 TODAY = date(2026, 11, 28)
@@ -41,19 +41,20 @@ class Played:
         return {outcome.id: outcome.verdict for outcome in (*self.preflight, *self.tests)}
 
 
-def declare(folder: Path, minutes: float = 0.5, **changes: Any) -> Path:
+def declare(folder: Path, minutes: float = 0.5, how: Broken = WELL, **changes: Any) -> Path:
     """Write the rehearsal's declaration, on free ports of this machine, with changes; return the file."""
     folder.mkdir(parents=True, exist_ok=True)
     content = facility_here(folder, minutes) | changes
+    secure(content, how, folder / "certificates")
     file = folder / "played.yaml"
     with file.open("w", encoding="utf-8") as out:
         YAML().dump(content, out)
     return file
 
 
-def begin(folder: Path, minutes: float = 0.5, **changes: Any) -> Path:
-    """Begin a session as the facility itself would; return its folder."""
-    session.begin(folder / "session", declare(folder, minutes, **changes), SEED)
+def begin(folder: Path, minutes: float = 0.5, how: Broken = WELL, **changes: Any) -> Path:
+    """Begin a session as the facility itself would; return its folder. how: of the facility, where it needs TLS."""
+    session.begin(folder / "session", declare(folder, minutes, how, **changes), SEED)
     return folder / "session"
 
 

@@ -80,7 +80,7 @@ def test_one_byte_changed_and_the_bundle_does_not_verify(passed: Path) -> None:
 @pytest.mark.parametrize("name", FACILITIES)
 def test_a_broken_facility_gets_the_card_meant_for_it_and_no_other_red(name: str, tmp_path: Path) -> None:
     how = FACILITIES[name]
-    folder = begin(tmp_path, how.minutes or 0.5)
+    folder = begin(tmp_path, how.minutes or 0.5, how)
     seen = play(folder, how)
     if how.note:
         assert how.card in seen.cards("note") | seen.cards("should"), seen.verdicts()
