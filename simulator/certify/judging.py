@@ -31,11 +31,10 @@ Kind = TypeVar("Kind", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was observed of one expectation, and what that means in a sentence. unseen: why nobody could see it."""
+    """What was observed of one expectation, and what that means in a sentence."""
 
     observed: Any
     because: str
-    unseen: str = ""
 
 
 def judge(expected: Expectation, scene: Scene) -> tuple[Finding, ...]:
@@ -46,7 +45,7 @@ def judge(expected: Expectation, scene: Scene) -> tuple[Finding, ...]:
     for name, literal in expected.entries():
         seen = _OBSERVERS[name](scene)
         observed = _within(literal, seen.observed) if name == "states" else seen.observed
-        found.append(finding(f"{scene.wanted.kind}.{name}", literal, observed, seen.because, seen.unseen))
+        found.append(finding(f"{scene.wanted.kind}.{name}", literal, observed, seen.because))
     return tuple(found)
 
 
