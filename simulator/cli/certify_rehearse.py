@@ -99,7 +99,7 @@ def secure(content: dict[str, Any], how: Broken, folder: Path) -> None:
     if how.tls is not None:
         next(system for system in systems if "sends" in system["does"])["tls"] = True
     content["gateway"].pop("tls", None)
-    if any(system["tls"] for system in systems):
+    if any(system.get("tls") for system in systems):
         certificates.make(folder)
         files = {"certificate": "gateway.pem", "key": "gateway.key", "ca": "ca.pem"}
         content["gateway"]["tls"] = {
