@@ -54,7 +54,7 @@ class Header:
     keys: StudyKeys
 
 
-def read(data: bytes, transfer_syntax_uid: str) -> Header:
+def read(data: bytes | memoryview, transfer_syntax_uid: str) -> Header:
     """Return the header of a data set that was taken before. Raises `NotDicom` when it is truncated or garbled."""
     return _header(data_set.read(data, transfer_syntax_uid, _TAGS))
 

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 from pydicom.charset import convert_encodings, decode_bytes, default_encoding
 from pydicom.datadict import dictionary_VR
@@ -108,12 +109,15 @@ _EXPLICIT_LITTLE = _encoding(False, "<")
 _EXPLICIT_BIG = _encoding(False, ">")
 
 
+Encoded = TypeVar("Encoded", bound=bytes | memoryview)
+
+
 def tag_text(tag: int) -> str:
     """Return a tag as the standard prints it: `(0008,0016)`."""
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
-def plain(data: bytes, transfer_syntax_uid: str) -> bytes:
+def plain(data: Encoded, transfer_syntax_uid: str) -> Encoded | bytes:
     """Return the data set as elements: inflated when the transfer syntax is Deflated (PS3.5 A.5).
 
     Raises `NotDicom` when it cannot be inflated.
@@ -141,7 +145,7 @@ def elements(data: bytes, transfer_syntax_uid: str, start: int = 0) -> Iterator[
         yield Element(tag, begin, end, items)
 
 
-def read(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> dict[int, bytes]:
+def read(data: bytes | memoryview, transfer_syntax_uid: str, tags: Collection[int]) -> dict[int, bytes]:
     """Return the raw values of those `tags` that stand at the top level; walks the whole data set.
 
     Raises `NotDicom` when the data set is not whole, even if all tags were found before.
@@ -151,7 +155,7 @@ def read(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> dict[i
     return {tag: bytes(whole[start:end]) for tag, start, end, _ in found if tag in tags}
 
 
-def survey(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> Survey:
+def survey(data: bytes | memoryview, transfer_syntax_uid: str, tags: Collection[int]) -> Survey:
     """Return the raw values of those `tags` that stand at the top level, and where Pixel Data lies, in one walk.
 
     Raises `NotDicom` when the data set is not whole, when what a sequence of defined length holds is no sequence, and
@@ -233,7 +237,7 @@ def encoding_of(transfer_syntax_uid: str) -> Encoding:
 class _Walk:
     """A walk through `data`; `strict` goes into sequences of defined length too, and refuses odd lengths."""
 
-    data: bytes
+    data: bytes | memoryview
     strict: bool
 
     def elements(self, start: int, encoding: Encoding) -> Iterator[tuple[int, int, int, int | None]]:
@@ -333,7 +337,9 @@ class _Walk:
             *_, position = self._element(position, limit, encoding, depth + 1)
 
 
-def element_header(data: bytes, position: int, limit: int, encoding: Encoding) -> tuple[int, int, int, bytes]:
+def element_header(
+    data: bytes | memoryview, position: int, limit: int, encoding: Encoding
+) -> tuple[int, int, int, bytes]:
     """Return tag, start of the value, length and VR (empty when implicit)."""
     if position + 8 > limit:
         raise NotDicom(f"truncated: {limit - position} bytes are too few for an element (byte {position})")

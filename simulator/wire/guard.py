@@ -30,7 +30,7 @@ from simulator.wire.association import TimeOuts
 from simulator.wire.incidents import AssociationRequest, Incident, Rejection, Tell, hexadecimal
 from simulator.wire.incidents import rejection as rejected
 from simulator.wire.pdus import Fault
-from simulator.wire.receive_plane import ReceivePlane, ServeStore, WakingQueue
+from simulator.wire.receive_plane import PlainService, ReceivePlane, WakingQueue
 
 _READ_AT_ONCE = 262144
 _REST_SECONDS = 0.05  # for the reactor, unless it is needed before
@@ -52,14 +52,14 @@ _CLOSED, _TIMER_EXPIRED, _INVALID = "Evt17", "Evt18", "Evt19"
 class Settings:
     """What all associations of one acceptor share; `maximum_length`: of P-DATA-TF, as announced.
 
-    serve_store: serves plain C-STORE requests past pynetdicom; without it, that does.
+    service: serves plain C-STORE requests past pynetdicom; without it, that does.
     """
 
     time_outs: TimeOuts
     maximum_length: int
     maximum_connections: int
     tell: Tell
-    serve_store: ServeStore | None = None
+    service: PlainService | None = None
 
 
 class Guard:
@@ -83,8 +83,8 @@ class Guard:
         self._fault: Fault | None = None
         self._told = False
         self.plane: ReceivePlane | None = None
-        if settings.serve_store is not None:
-            self.plane = self._plane(connection, settings.serve_store)
+        if settings.service is not None:
+            self.plane = self._plane(connection, settings.service)
         self._receive: Callable[[Any], None] = self._association.dimse.receive_primitive
         self._serve: Callable[[Any, int], None] = self._association._serve_request
         self._next_primitive: Callable[[], bool] = self._dul._process_recv_primitive
@@ -94,12 +94,12 @@ class Guard:
         self._association.dimse.receive_primitive = self.receive
         self._association._serve_request = self.serve
 
-    def _plane(self, connection: socket.socket, serve: ServeStore) -> ReceivePlane:
+    def _plane(self, connection: socket.socket, service: PlainService) -> ReceivePlane:
         self._primitives = self._dul.to_provider_queue = WakingQueue()
         self._poll_both = select.poll()
         self._poll_both.register(connection, select.POLLIN)
         self._poll_both.register(self._primitives.bell, select.POLLIN)
-        plane = ReceivePlane(self._association, self._settings.maximum_length, serve, self._send_encoded)
+        plane = ReceivePlane(self._association, self._settings.maximum_length, service, self._send_encoded)
         self._association._reactor_checkpoint = _Rest(plane.left)
         return plane
 

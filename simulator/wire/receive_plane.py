@@ -31,11 +31,13 @@ from pynetdicom.service_class import StorageServiceClass, VerificationServiceCla
 from pynetdicom.sop_class import uid_to_service_class
 
 from simulator.wire import command_set, pdus, store_plane
+from simulator.wire.association import Incoming
 from simulator.wire.pdus import HEAD, P_DATA_TF
 from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD, VERIFICATION, StoreCommand
 
 _BUFFER = 262144
 _FIRST_DATA_SET = 131072
+_LARGE = 65536  # bytes that are worth to be written while more is coming
 _KEPT_DATA_SET = 67108864  # bytes of room that are kept for the next data set
 _LARGEST_DATA_SET = 2**31 - 1
 _IDLE_SECONDS = 0.05  # to wait for a message, until the rest of the upper layer gets its turn
@@ -49,8 +51,18 @@ _pdv_head = struct.Struct(">LBB").unpack_from
 Ready = Callable[[float], bool]
 """Waits so many seconds for something to read, or until this side has something to send; tells whether there is."""
 
-ServeStore = Callable[[Any, PresentationContext, StoreCommand, bytes], bytes | None]
-"""Serves a C-STORE-RQ: association, context, command set, data set; returns the command set of the response, if any."""
+
+@dataclass(frozen=True, slots=True)
+class PlainService:
+    """Who serves C-STORE.
+
+    begin: told of an association, the context and the command set of a large data set that is coming; may say where to
+    lay it down meanwhile. serve: told of the data set and of where it lies, too, once it is whole; returns the command
+    set of the response, if any.
+    """
+
+    begin: Callable[[Any, PresentationContext, StoreCommand], Incoming | None]
+    serve: Callable[[Any, PresentationContext, StoreCommand, bytes | memoryview, Incoming | None], bytes | None]
 
 
 class Companion(Protocol):
@@ -69,25 +81,29 @@ class _NotPlain(Exception):
 
 @dataclass(slots=True)
 class _Message:
-    """A C-STORE-RQ of which the data set is coming; `size`: bytes gathered."""
+    """A C-STORE-RQ of which the data set is coming; `size`: bytes gathered; `incoming`: where they are laid down."""
 
     context: PresentationContext
     context_id: int
     command: StoreCommand
     size: int = 0
+    is_large: bool = False
+    incoming: Incoming | None = None
 
 
 class ReceivePlane:
     """The plane of one association; made before its threads start."""
 
-    def __init__(self, association: Any, maximum_length: int, serve: ServeStore, send: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self, association: Any, maximum_length: int, service: PlainService, send: Callable[[bytes], bool]
+    ) -> None:
         self.companion: Companion | None = None
         self.heard = self.pdu_began = 0.0  # moments of `time.monotonic`: bytes came, the PDU that is not whole began
         self.left = threading.Event()  # set while pynetdicom has something to do
         self.left.set()
         self._association, self._dul = association, association.dul
         self._maximum_length = maximum_length
-        self._serve, self._send = serve, send
+        self._service, self._send = service, send
         self._contexts: dict[int, PresentationContext] | None = None
         self._buffer, self._start, self._end = bytearray(_BUFFER), 0, 0
         self._view = memoryview(self._buffer)
@@ -155,6 +171,8 @@ class ReceivePlane:
         message, self._message = self._message, None
         if message is None:
             return
+        if message.incoming is not None:
+            message.incoming.drop()
         primitives = [(message.context_id, b"\3" + message.command.encoded)]
         if message.size:
             primitives.append((message.context_id, b"\0" + self._data[: message.size]))
@@ -223,7 +241,7 @@ class ReceivePlane:
     ) -> None:
         """Gather the one fragment of a PDU, reading what is still to come of it into its place."""
         begin, end = message.size, message.size + size
-        self._make_room(end)
+        self._make_room(begin, end)
         head = bytes(self._view[self._start : self._start + PDU_AND_PDV_HEAD.size])
         self._start += PDU_AND_PDV_HEAD.size
         with memoryview(self._data) as data:
@@ -241,6 +259,18 @@ class ReceivePlane:
         message.size = end
         if control & LAST:
             self._answer(message)
+        elif end >= _LARGE:
+            self._lay_down(message)
+
+    def _lay_down(self, message: _Message) -> None:
+        """Have what was gathered written while more of it comes."""
+        if not message.is_large:
+            message.is_large = True
+            message.incoming = self._service.begin(self._association, message.context, message.command)
+        incoming = message.incoming
+        if incoming is not None and message.size - incoming.size >= _LARGE:
+            with memoryview(self._data) as data:
+                incoming.add(data[incoming.size : message.size])
 
     def _put_back(self, head: bytes, part: memoryview) -> None:
         """Leave the part of a PDU that has come as if it had not been taken; nothing stands behind it."""
@@ -273,18 +303,20 @@ class ReceivePlane:
             return control == COMMAND | LAST and self._begin(context_id, bytes(self._view[at : at + size]))
         if control & COMMAND or context_id != message.context_id:
             return False
-        self._make_room(message.size + size)
+        self._make_room(message.size, message.size + size)
         self._data[message.size : message.size + size] = self._view[at : at + size]
         message.size += size
         if control & LAST:
             self._answer(message)
         return True
 
-    def _make_room(self, size: int) -> None:
+    def _make_room(self, begin: int, size: int) -> None:
         if size > _LARGEST_DATA_SET:
             raise _NotPlain
         if size > len(self._data):
-            self._data += bytes(max(size, 2 * len(self._data), _FIRST_DATA_SET) - len(self._data))
+            larger = bytearray(max(size, 2 * len(self._data), _FIRST_DATA_SET))
+            larger[:begin] = memoryview(self._data)[:begin]
+            self._data = larger  # and not longer in its place, since somebody may still hold what was lent of it
 
     # --- messages --------------------------------------------------------------------------------------
 
@@ -325,13 +357,16 @@ class ReceivePlane:
     def _answer(self, message: _Message) -> None:
         """Have a whole message served, and send the response."""
         self._message = None
+        incoming = message.incoming
         try:
-            with memoryview(self._data) as data:
-                data_set = bytes(data[: message.size])
+            with memoryview(self._data) as data, data[: message.size] as lent:
+                data_set = bytes(lent) if incoming is None else lent
+                response = self._service.serve(self._association, message.context, message.command, data_set, incoming)
             if len(self._data) > _KEPT_DATA_SET:
                 self._data = bytearray()
-            response = self._serve(self._association, message.context, message.command, data_set)
         finally:
+            if incoming is not None:
+                incoming.drop()
             if self.companion is not None:
                 self.companion.store_ends()
         if response is not None:
