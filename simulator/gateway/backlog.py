@@ -30,21 +30,23 @@ class Taken:
     its data set, where the `row` it is made with lacks it; raises `OSError`.
     """
 
-    __slots__ = ("_digest", "_row", "at", "was_held")
+    __slots__ = ("_digest", "_digesting", "_row", "at", "was_held")
 
     def __init__(self, row: InstanceRow, was_held: bool, digest: Callable[[], str] | None = None) -> None:
         self.was_held = was_held
         self._row = row
         self._digest = digest
+        self._digesting = threading.Lock()
         self.at = now()
 
     @property
     def row(self) -> InstanceRow:
         """The row with its digest. Raises `OSError` where the file cannot be read."""
-        digest = self._digest
-        if digest is not None:  # two threads may come here at once: the digest is the same
-            self._row = replace(self._row, data_set_digest=digest())
-            self._digest = None
+        if self._digest is not None:
+            with self._digesting:
+                if self._digest is not None:  # as long as it fails it stays, and is tried again
+                    self._row = replace(self._row, data_set_digest=self._digest())
+                    self._digest = None
         return self._row
 
     @property

@@ -8,6 +8,7 @@ from simulator.gateway.header import Header
 from simulator.gateway.store import Part, Store
 from simulator.wire import data_set, part10
 from simulator.wire.association import StoreRequest
+from simulator.wire.gathering import Kept
 
 _DIGESTED_AT_ONCE = 65536  # bytes of a data set whose digest is sooner made than handed to another thread
 
@@ -28,7 +29,18 @@ def write(request: StoreRequest, header: Header, store: Store) -> tuple[str, str
     name = store.write(header.study_instance_uid, header.sop_instance_uid, *left, part=part)
     if len(encoded) <= _DIGESTED_AT_ONCE:
         return name, data_set.digest(encoded), None
-    return name, "", lambda: store.digest(name, len(head))
+    kept, size = None if request.gathered is None else request.gathered.keep(), len(encoded)
+    if kept is None:
+        return name, "", lambda: store.digest(name, len(head))
+    return name, "", lambda: _digest(kept, size)
+
+
+def _digest(kept: Kept, size: int) -> str:
+    """Return the digest of a data set that is still in memory, and give that back; called once."""
+    with memoryview(kept.data) as data, data[:size] as encoded:
+        found = data_set.digest(encoded)
+    kept.give_back()
+    return found
 
 
 def _head(request: StoreRequest) -> bytes:

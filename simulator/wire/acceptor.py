@@ -35,6 +35,7 @@ from simulator.wire.association import (
 from simulator.wire.commitment import PUSH_MODEL, TRANSFER_SYNTAXES
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.dialogue import ActionService, Dialogue, ReportService, long_string
+from simulator.wire.gathering import Gathering
 from simulator.wire.guard import MAXIMUM_MESSAGE, Guard, Settings
 from simulator.wire.incidents import Admit, AssociationRequest, Incident, Rejection, Tell, rejection
 from simulator.wire.listener import Listener
@@ -234,11 +235,13 @@ class Acceptor:
         command: StoreCommand,
         data_set: bytes | memoryview,
         incoming: Incoming | None,
+        gathered: Gathering,
     ) -> bytes:
         """Serve a C-STORE-RQ that a `ReceivePlane` received; return the command set of its response."""
         uids = command.sop_class_uid, command.sop_instance_uid
         syntaxes = context.abstract_syntax, context.transfer_syntax[0]
-        response = self._serve(_received(association, *syntaxes, uids, data_set, incoming), association)
+        received = _received(association, *syntaxes, uids, data_set, incoming, gathered if incoming else None)
+        response = self._serve(received, association)
         return store_plane.store_response(command, response.status, long_string(response.error_comment))
 
     def _serve(self, received: StoreRequest, association: Any) -> Response:
@@ -259,6 +262,7 @@ def _received(
     uids: tuple[str, str],
     data_set: bytes | memoryview,
     incoming: Incoming | None = None,
+    gathered: Gathering | None = None,
 ) -> StoreRequest:
     return StoreRequest(
         calling_ae_title=association.requestor.ae_title,
@@ -270,6 +274,7 @@ def _received(
         sop_instance_uid=uids[1],
         data_set=data_set,
         incoming=incoming,
+        gathered=gathered,
     )
 
 

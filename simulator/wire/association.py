@@ -41,6 +41,7 @@ from simulator.errors import (
     UsageError,
 )
 from simulator.wire import command_set, store_plane
+from simulator.wire.gathering import Gathering
 from simulator.wire.incidents import REJECT_REASONS
 from simulator.wire.negotiated import Lengths, answers, refusals
 from simulator.wire.pdus import SHORTEST_DATA
@@ -145,7 +146,8 @@ class Incoming(Protocol):
 class StoreRequest:
     """A C-STORE-RQ as an SCP receives it, with what the association says about its sender.
 
-    incoming: where the first bytes of the data set lie already. The data set is lent then, until the answer.
+    incoming: where the first bytes of the data set lie already. The data set is lent then, until the answer, or until
+    what was `gathered` is given back by who keeps it.
     """
 
     calling_ae_title: str
@@ -157,6 +159,7 @@ class StoreRequest:
     sop_instance_uid: str
     data_set: bytes | memoryview
     incoming: Incoming | None = None
+    gathered: Gathering | None = None
 
 
 @dataclass(frozen=True, slots=True)

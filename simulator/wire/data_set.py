@@ -59,6 +59,7 @@ BITS_ALLOCATED = 0x00280100
 PIXEL_DATA = 0x7FE00010
 
 _UNDEFINED = 0xFFFFFFFF
+_SHORTEST_HEAD = 8
 _MAXIMUM_DEPTH = 64  # far beyond what any IOD nests; a walk goes one call deeper for each
 _DELIMITERS = 0xFFFE  # the group of items and delimiters, which have no VR
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -136,7 +137,7 @@ def plain(data: Encoded, transfer_syntax_uid: str) -> Encoded | bytes:
     raise NotDicom("the deflated data set cannot be inflated: it is cut off")
 
 
-def elements(data: bytes, transfer_syntax_uid: str, start: int = 0) -> Iterator[Element]:
+def elements(data: bytes | memoryview, transfer_syntax_uid: str, start: int = 0) -> Iterator[Element]:
     """Yield the top-level elements of `data` from byte `start` on; it is not deflated any more (see `plain`).
 
     Raises `NotDicom` where an element does not fit in the data, with its tag and byte offset.
@@ -175,6 +176,17 @@ def survey(data: bytes | memoryview, transfer_syntax_uid: str, tags: Collection[
         elif tag == PIXEL_DATA:
             pixel_data = Element(tag, start, end, items)
     return Survey(values, pixel_data)
+
+
+def heads(data: bytes | memoryview, transfer_syntax_uid: str) -> list[tuple[int, int]]:
+    """Return from where to where go the heads that a survey read, in order: they and the size are all that it judges.
+
+    The data set was surveyed before, and is not deflated any more.
+    """
+    walk = _NotingWalk(data, strict=True, noted=[])
+    for _, start, _, _ in walk.elements(0, encoding_of(transfer_syntax_uid)):
+        walk.noted.append((start - _SHORTEST_HEAD, start))  # it may be noted already, and longer
+    return sorted(walk.noted)
 
 
 def unsigned_short(values: Mapping[int, bytes], tag: int, transfer_syntax_uid: str) -> int | None:
@@ -263,7 +275,7 @@ class _Walk:
 
         Nothing may go beyond `limit`, where the data, the item or the sequence around it ends.
         """
-        tag, start, length, vr = element_header(self.data, position, limit, encoding)
+        tag, start, length, vr = self._head(position, limit, encoding)
         if length == _UNDEFINED:
             # An UN of undefined length holds a sequence in Implicit VR Little Endian (PS3.5 6.2.2).
             inner = IMPLICIT_LITTLE if vr == b"UN" else encoding
@@ -282,6 +294,10 @@ class _Walk:
                 raise NotDicom(f"odd length: {tag_text(tag)} has {length} bytes (byte {position})")
         return tag, start, end, None, end
 
+    def _head(self, position: int, limit: int, encoding: Encoding) -> tuple[int, int, int, bytes]:
+        """Return what `element_header` does; every head passes here but those that `elements` reads itself."""
+        return element_header(self.data, position, limit, encoding)
+
     def _items_to_delimiter(
         self, position: int, limit: int, encoding: Encoding, sequence: int, depth: int
     ) -> tuple[int, int]:
@@ -289,7 +305,7 @@ class _Walk:
         _check_depth(position, sequence, depth)
         count = 0
         while True:
-            tag, start, length, _ = element_header(self.data, position, limit, encoding)
+            tag, start, length, _ = self._head(position, limit, encoding)
             if tag == _SEQUENCE_END:
                 return start, count
             _check_item(position, tag, sequence)
@@ -300,7 +316,7 @@ class _Walk:
         """Walk the items of a sequence that ends at `limit`."""
         _check_depth(position, sequence, depth)
         while position < limit:
-            tag, start, length, _ = element_header(self.data, position, limit, encoding)
+            tag, start, length, _ = self._head(position, limit, encoding)
             _check_item(position, tag, sequence)
             position = self._item(position, start, length, limit, encoding, sequence, depth)
 
@@ -326,7 +342,7 @@ class _Walk:
     def _elements_to_delimiter(self, position: int, limit: int, encoding: Encoding, depth: int) -> int:
         """Return the position after the delimiter that closes an item of undefined length."""
         while True:
-            tag, start, _, _ = element_header(self.data, position, limit, encoding)
+            tag, start, _, _ = self._head(position, limit, encoding)
             if tag == _ITEM_END:
                 return start
             *_, position = self._element(position, limit, encoding, depth + 1)
@@ -335,6 +351,18 @@ class _Walk:
         """Walk the elements of an item that ends at `limit`."""
         while position < limit:
             *_, position = self._element(position, limit, encoding, depth + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _NotingWalk(_Walk):
+    """A walk that notes from where to where each head goes."""
+
+    noted: list[tuple[int, int]]
+
+    def _head(self, position: int, limit: int, encoding: Encoding) -> tuple[int, int, int, bytes]:
+        found = element_header(self.data, position, limit, encoding)
+        self.noted.append((position, found[1]))
+        return found
 
 
 def element_header(

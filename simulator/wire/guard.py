@@ -99,6 +99,8 @@ class Guard:
         self._poll_both = select.poll()
         self._poll_both.register(connection, select.POLLIN)
         self._poll_both.register(self._primitives.bell, select.POLLIN)
+        self._bell = self._primitives.bell.fileno()
+        self._is_secured = isinstance(connection, ssl.SSLSocket)
         plane = ReceivePlane(self._association, self._settings.maximum_length, service, self._send_encoded)
         self._association._reactor_checkpoint = _Rest(plane.left)
         return plane
@@ -166,14 +168,15 @@ class Guard:
 
     def _ready_or_rung(self, seconds: float) -> bool:
         """Wait for something to read, or for something to send; tell whether the first came."""
-        connection = self._socket()
-        if isinstance(connection, ssl.SSLSocket) and connection.pending():
-            return True
-        bell = self._primitives.bell.fileno()
-        found = [descriptor for descriptor, _ in self._poll_both.poll(seconds * 1000)]
-        if bell in found:
+        if self._is_secured:
+            connection = self._socket()
+            if isinstance(connection, ssl.SSLSocket) and connection.pending():
+                return True
+        found = self._poll_both.poll(seconds * 1000)
+        rung = any(descriptor == self._bell for descriptor, _ in found)
+        if rung:
             self._primitives.silence()
-        return any(descriptor != bell for descriptor in found)
+        return len(found) > rung
 
     def _read(self, connection: socket.socket) -> bool:
         """Read one PDU, or as much of it as there is."""

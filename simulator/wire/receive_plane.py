@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pynetdicom import evt
@@ -30,20 +30,20 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import StorageServiceClass, VerificationServiceClass
 from pynetdicom.sop_class import uid_to_service_class
 
-from simulator.wire import command_set, pdus, store_plane
+from simulator.wire import pdus, store_plane
 from simulator.wire.association import Incoming
+from simulator.wire.gathering import Gathering, Memory
 from simulator.wire.pdus import HEAD, P_DATA_TF
 from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD, VERIFICATION, StoreCommand
 
 _BUFFER = 262144
-_FIRST_DATA_SET = 131072
 _LARGE = 65536  # bytes that are worth to be written while more is coming
-_KEPT_DATA_SET = 67108864  # bytes of room that are kept for the next data set
 _LARGEST_DATA_SET = 2**31 - 1
 _IDLE_SECONDS = 0.05  # to wait for a message, until the rest of the upper layer gets its turn
 _PAUSE_SECONDS = 0.25  # to wait for more of a message; not all peers are on the same machine
 _LONGEST_RESPONSE = 1024
 _PDV_HEAD = 6
+_SHORTEST_PDV = 2  # context ID and control header
 
 _pdu_head = struct.Struct(">BBL")
 _pdv_head = struct.Struct(">LBB").unpack_from
@@ -57,12 +57,15 @@ class PlainService:
     """Who serves C-STORE.
 
     begin: told of an association, the context and the command set of a large data set that is coming; may say where to
-    lay it down meanwhile. serve: told of the data set and of where it lies, too, once it is whole; returns the command
-    set of the response, if any.
+    lay it down meanwhile. serve: told of the data set, too, of where it lies and of the memory in which, once it is
+    whole; returns the command set of the response, if any.
     """
 
     begin: Callable[[Any, PresentationContext, StoreCommand], Incoming | None]
-    serve: Callable[[Any, PresentationContext, StoreCommand, bytes | memoryview, Incoming | None], bytes | None]
+    serve: Callable[
+        [Any, PresentationContext, StoreCommand, bytes | memoryview, Incoming | None, Gathering], bytes | None
+    ]
+    memory: Memory = field(default_factory=Memory)
 
 
 class Companion(Protocol):
@@ -107,7 +110,7 @@ class ReceivePlane:
         self._contexts: dict[int, PresentationContext] | None = None
         self._buffer, self._start, self._end = bytearray(_BUFFER), 0, 0
         self._view = memoryview(self._buffer)
-        self._data = bytearray()
+        self._gathering = Gathering(service.memory)
         self._message: _Message | None = None
 
     # --- what pynetdicom's side asks of it -------------------------------------------------------------
@@ -131,8 +134,9 @@ class ReceivePlane:
     def close(self) -> None:
         """Give the buffers back: who keeps an association that has ended keeps little."""
         self._start = self._end = 0
-        self._buffer, self._data = bytearray(), bytearray()
+        self._buffer = bytearray()
         self._view = memoryview(self._buffer)
+        self._gathering.close()
 
     def run(self, connection: socket.socket, ready: Ready) -> bool:
         """Serve plain requests until something else comes, or nothing does, or pynetdicom has something to send.
@@ -175,7 +179,7 @@ class ReceivePlane:
             message.incoming.drop()
         primitives = [(message.context_id, b"\3" + message.command.encoded)]
         if message.size:
-            primitives.append((message.context_id, b"\0" + self._data[: message.size]))
+            primitives.append((message.context_id, b"\0" + self._gathering.data[: message.size]))
         for each in primitives:
             primitive = P_DATA()
             primitive.presentation_data_value_list.append(each)
@@ -218,18 +222,31 @@ class ReceivePlane:
         if available < HEAD:
             return False
         kind, _, length = _pdu_head.unpack_from(self._buffer, self._start)
-        if kind != P_DATA_TF or length > self._maximum_length:
+        if kind != P_DATA_TF or not _PDV_HEAD <= length <= self._maximum_length:
             raise _NotPlain
-        if self._message is not None and available >= PDU_AND_PDV_HEAD.size:
-            pdv_length, context_id, control = _pdv_head(self._buffer, self._start + HEAD)
-            alone = pdv_length == length - 4 and context_id == self._message.context_id
-            if alone and not control & COMMAND:
-                self._take_fragment(self._message, length - _PDV_HEAD, control, connection, ready)
-                return True
+        if available < PDU_AND_PDV_HEAD.size:
+            return False
+        pdv_length, context_id, control = _pdv_head(self._buffer, self._start + HEAD)
+        alone = pdv_length == length - 4 >= _SHORTEST_PDV
+        if alone and self._message is not None and context_id == self._message.context_id and not control & COMMAND:
+            self._take_fragment(self._message, length - _PDV_HEAD, control, connection, ready)
+            return True
         if available < HEAD + length:
             return False
+        if alone and self._message is None and control == COMMAND | LAST and context_id in self._served:
+            self._take_command(context_id, HEAD + length)
+            return True
         self._walk(self._start + HEAD, self._start + HEAD + length)
         return True
+
+    def _take_command(self, context_id: int, size: int) -> None:
+        """Take a command set that is alone and whole in a PDU of so many bytes."""
+        pdu = bytes(self._view[self._start : self._start + size])
+        if not self._begin(context_id, pdu[PDU_AND_PDV_HEAD.size :]):
+            raise _NotPlain
+        self._start += size
+        if self._is_captured:
+            evt.trigger(self._association, evt.EVT_DATA_RECV, {"data": pdu})
 
     def _take_fragment(
         self,
@@ -244,7 +261,7 @@ class ReceivePlane:
         self._make_room(begin, end)
         head = bytes(self._view[self._start : self._start + PDU_AND_PDV_HEAD.size])
         self._start += PDU_AND_PDV_HEAD.size
-        with memoryview(self._data) as data:
+        with memoryview(self._gathering.data) as data:
             at = begin + self.unread_into(data[begin:end])
             try:
                 while at < end:  # the head of the next PDU comes along
@@ -269,7 +286,7 @@ class ReceivePlane:
             message.incoming = self._service.begin(self._association, message.context, message.command)
         incoming = message.incoming
         if incoming is not None and message.size - incoming.size >= _LARGE:
-            with memoryview(self._data) as data:
+            with memoryview(self._gathering.data) as data:
                 incoming.add(data[incoming.size : message.size])
 
     def _put_back(self, head: bytes, part: memoryview) -> None:
@@ -304,7 +321,7 @@ class ReceivePlane:
         if control & COMMAND or context_id != message.context_id:
             return False
         self._make_room(message.size, message.size + size)
-        self._data[message.size : message.size + size] = self._view[at : at + size]
+        self._gathering.data[message.size : message.size + size] = self._view[at : at + size]
         message.size += size
         if control & LAST:
             self._answer(message)
@@ -313,18 +330,13 @@ class ReceivePlane:
     def _make_room(self, begin: int, size: int) -> None:
         if size > _LARGEST_DATA_SET:
             raise _NotPlain
-        if size > len(self._data):
-            larger = bytearray(max(size, 2 * len(self._data), _FIRST_DATA_SET))
-            larger[:begin] = memoryview(self._data)[:begin]
-            self._data = larger  # and not longer in its place, since somebody may still hold what was lent of it
+        self._gathering.make_room(begin, size)
 
     # --- messages --------------------------------------------------------------------------------------
 
     def _begin(self, context_id: int, encoded: bytes) -> bool:
         """Begin a message if its command set is plain."""
-        if self._contexts is None:
-            self._contexts = self._served_contexts()
-        context = self._contexts.get(context_id)
+        context = self._served.get(context_id)
         if context is not None and context.abstract_syntax == VERIFICATION:
             return self._echo(context_id, encoded)
         command = None if context is None else store_plane.plain_store(encoded)
@@ -337,11 +349,17 @@ class ReceivePlane:
 
     def _echo(self, context_id: int, encoded: bytes) -> bool:
         """Answer a C-ECHO-RQ if it is plain."""
-        command = store_plane.plain_echo(encoded)
-        if command is None:
+        message_id = store_plane.plain_echo(encoded)
+        if message_id is None:
             return False
-        self._respond(context_id, command_set.response_to(command, 0x0000).encode())
+        self._respond(context_id, store_plane.echo_response(message_id))
         return True
+
+    @property
+    def _served(self) -> dict[int, PresentationContext]:
+        if self._contexts is None:
+            self._contexts = self._served_contexts()
+        return self._contexts
 
     def _served_contexts(self) -> dict[int, PresentationContext]:
         """Return the contexts of Storage and Verification, by ID; none for a peer that takes no whole response."""
@@ -359,11 +377,9 @@ class ReceivePlane:
         self._message = None
         incoming = message.incoming
         try:
-            with memoryview(self._data) as data, data[: message.size] as lent:
-                data_set = bytes(lent) if incoming is None else lent
-                response = self._service.serve(self._association, message.context, message.command, data_set, incoming)
-            if len(self._data) > _KEPT_DATA_SET:
-                self._data = bytearray()
+            with memoryview(self._gathering.data) as data, data[: message.size] as lent:
+                received = bytes(lent) if incoming is None else lent, incoming, self._gathering
+                response = self._service.serve(self._association, message.context, message.command, *received)
         finally:
             if incoming is not None:
                 incoming.drop()
@@ -385,7 +401,7 @@ class ReceivePlane:
 
     def _note(self, head: bytes, begin: int, end: int) -> None:
         if self._is_captured:
-            evt.trigger(self._association, evt.EVT_DATA_RECV, {"data": head + self._data[begin:end]})
+            evt.trigger(self._association, evt.EVT_DATA_RECV, {"data": head + self._gathering.data[begin:end]})
 
 
 class WakingQueue(queue.Queue[Any]):
