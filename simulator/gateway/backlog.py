@@ -16,7 +16,7 @@ from dataclasses import replace
 from simulator.events import Event, InstanceStored, now
 from simulator.gateway.rows import InstanceRow
 
-_GATHER_SECONDS = 0.05
+_GATHER_SECONDS = 0.02
 _RETRY_SECONDS = 1.0  # after the index did not take a batch
 _MOST = 2000  # instances that wait
 

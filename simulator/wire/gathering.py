@@ -85,7 +85,7 @@ class Gathering:
         if not self.data:
             self.data = self._memory.take()
         if size > len(self.data):
-            larger = bytearray(max(size, 2 * len(self.data), _FIRST))
+            larger = bytearray(max(size, len(self.data) * 3 // 2, _FIRST))
             larger[:held] = memoryview(self.data)[:held]
             self.data = larger  # and not longer in its place, since somebody may still hold what was lent of it
 

@@ -37,6 +37,7 @@ from simulator.wire.pdus import HEAD, P_DATA_TF
 from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD, VERIFICATION, StoreCommand
 
 _BUFFER = 262144
+_AT_FIRST = 32768  # bytes to read before it is known what comes; the rest of a fragment is read into its place
 _LARGE = 65536  # bytes that are worth to be written while more is coming
 _LARGEST_DATA_SET = 2**31 - 1
 _IDLE_SECONDS = 0.05  # to wait for a message, until the rest of the upper layer gets its turn
@@ -198,7 +199,8 @@ class ReceivePlane:
             count = self._end - self._start
             self._view[:count] = bytes(self._view[self._start : self._end])
             self._start, self._end = 0, count
-        self._end += self._receive(connection, ready, [self._view[self._end :]])
+        end = _BUFFER if self._message is not None or not empty else _AT_FIRST
+        self._end += self._receive(connection, ready, [self._view[self._end : end]])
         if empty:
             self.pdu_began = self.heard
 

@@ -120,7 +120,7 @@ def plain_store(encoded: bytes) -> StoreCommand | None:
     if found := _PLAIN_STORE.fullmatch(encoded):
         class_length, sop_class, message_id, instance_length, sop_instance = found.groups()
         lengths = int.from_bytes(class_length, "little"), int.from_bytes(instance_length, "little")
-        if lengths == (len(sop_class), len(sop_instance)) and _UID.match(sop_class) and _UID.match(sop_instance):
+        if lengths == (len(sop_class), len(sop_instance)) and _is_uid(sop_class) and _is_uid(sop_instance):
             return StoreCommand(encoded, message_id, _text(sop_class), _text(sop_instance))
     return _plain_store(encoded)
 
@@ -182,6 +182,12 @@ def store_response(command: StoreCommand, status: int, error_comment: str) -> by
         )
     )
     return _LENGTH.pack(0, command_set.GROUP_LENGTH, 4) + struct.pack("<L", len(content)) + content
+
+
+def _is_uid(digits_and_dots: bytes) -> bool:
+    """Tell whether it is a UID (PS3.5 9.1); most are by their looks."""
+    is_odd = b".0" in digits_and_dots or b".." in digits_and_dots or digits_and_dots[:1] in b".0"
+    return bool(_UID.match(digits_and_dots)) if is_odd or digits_and_dots.rstrip(b"\0")[-1:] == b"." else True
 
 
 def _padded(uid: str) -> bytes:
