@@ -181,7 +181,7 @@ class RemoteSCP:
         return self._write(request) or response
 
     def _note(self, request: StoreRequest, status: str) -> None:
-        seen = observation(request.data_set, request.transfer_syntax_uid)
+        seen = observation(bytes(request.data_set), request.transfer_syntax_uid)
         self._observe(
             InstanceReceived(
                 observer=self._observer,
@@ -205,7 +205,7 @@ class RemoteSCP:
         file = self._out / f"{hashlib.sha256(request.sop_instance_uid.encode()).hexdigest()[:32]}.dcm"
         part = file.with_suffix(".part")
         try:
-            part.write_bytes(part10.build(Outgoing(*uids, request.data_set), request.calling_ae_title))
+            part.write_bytes(part10.build(Outgoing(*uids, bytes(request.data_set)), request.calling_ae_title))
             part.replace(file)
         except OSError as error:
             return Response(_OUT_OF_RESOURCES, f"cannot be written: {error.strerror}")

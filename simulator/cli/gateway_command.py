@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -103,4 +104,6 @@ async def _serve(gateway: Gateway, ready_file: Path | None, data: Path) -> None:
         ):
             terminal.out.print(line, soft_wrap=True, markup=False)
     announcement.cancel()
+    gc.collect()
+    gc.freeze()  # what stays to the end is not gone through again and again, while associations wait
     await running

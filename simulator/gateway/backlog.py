@@ -1,7 +1,8 @@
 """Instances that lie in the store and are not indexed yet: written in batches, off the associations' threads.
 
 C-STORE 0000 stands on the file, complete under its final name; a gateway that is killed before a batch is written finds
-the files that the index lacks at its next start (`recovery`). The digest of a data set is made here too.
+the files that the index lacks at its next start (`recovery`). The digest of a data set that is not small is made here
+too, of its file.
 """
 
 from __future__ import annotations
@@ -14,44 +15,39 @@ from dataclasses import replace
 
 from simulator.events import Event, InstanceStored, now
 from simulator.gateway.rows import InstanceRow
-from simulator.wire import data_set
 
-_GATHER_SECONDS = 0.05
-_SMALL = 65536  # bytes of a data set whose digest is sooner made than handed to another thread
+_GATHER_SECONDS = 0.02
 _RETRY_SECONDS = 1.0  # after the index did not take a batch
-_LARGEST = 32 * 1024 * 1024  # bytes of data sets that wait for their digest
+_MOST = 2000  # instances that wait
 
 _LOG = logging.getLogger(__name__)
 
 
 class Taken:
-    """An instance whose data set is still at hand; the `row` it is made with lacks the digest.
+    """An instance that lies in the store.
 
-    was_held: it was held before, and purged, so that it counts among its study's already.
+    was_held: it was held before, and purged, so that it counts among its study's already. digest: reads the digest of
+    its data set, where the `row` it is made with lacks it; raises `OSError`.
     """
 
-    __slots__ = ("_data_set", "_row", "at", "size", "was_held")
+    __slots__ = ("_digest", "_digesting", "_row", "at", "was_held")
 
-    def __init__(self, row: InstanceRow, encoded: bytes, was_held: bool) -> None:
+    def __init__(self, row: InstanceRow, was_held: bool, digest: Callable[[], str] | None = None) -> None:
         self.was_held = was_held
         self._row = row
-        self._data_set: bytes | None = encoded
-        self.size = len(encoded)
+        self._digest = digest
+        self._digesting = threading.Lock()
         self.at = now()
-        if self.size <= _SMALL:
-            self._make_digest(encoded)
 
     @property
     def row(self) -> InstanceRow:
-        """The row with its digest."""
-        encoded = self._data_set
-        if encoded is not None:  # two threads may come here at once: the digest is the same
-            self._make_digest(encoded)
+        """The row with its digest. Raises `OSError` where the file cannot be read."""
+        if self._digest is not None:
+            with self._digesting:
+                if self._digest is not None:  # as long as it fails it stays, and is tried again
+                    self._row = replace(self._row, data_set_digest=self._digest())
+                    self._digest = None
         return self._row
-
-    def _make_digest(self, encoded: bytes) -> None:
-        self._row = replace(self._row, data_set_digest=data_set.digest(encoded))
-        self._data_set = None
 
     @property
     def study_instance_uid(self) -> str:
@@ -89,22 +85,20 @@ class Backlog:
     def __init__(self, lock: threading.RLock, write: Write) -> None:
         self._lock, self._write = lock, write
         self._waiting: dict[str, Taken] = {}
-        self._size = 0
         self._work, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
     def add(self, taken: Taken, *, at_once: bool) -> None:
         """Have an instance indexed soon; `at_once` too where too much waits.
 
-        Raises `sqlite3.Error`, and the instance does not wait then.
+        Raises `sqlite3.Error` or `OSError`, and the instance does not wait then.
         """
         with self._lock:
             self._waiting[taken.sop_instance_uid] = taken
-            self._size += taken.size
-            if at_once or self._size > _LARGEST:
+            if at_once or len(self._waiting) > _MOST:
                 try:
                     self.flush()
-                except sqlite3.Error:
+                except (sqlite3.Error, OSError):
                     self._drop(taken)
                     raise
             elif self._thread is None:
@@ -117,7 +111,7 @@ class Backlog:
         return self._waiting.get(sop_instance_uid)
 
     def flush(self) -> None:
-        """Write everything that waits. Raises `sqlite3.Error`, and it goes on waiting."""
+        """Write everything that waits. Raises `sqlite3.Error` or `OSError`, and it goes on waiting."""
         if self._waiting:
             self._put(list(self._waiting.values()))
 
@@ -145,18 +139,17 @@ class Backlog:
                 self._drop(taken)
 
     def _drop(self, taken: Taken) -> None:
-        if self._waiting.pop(taken.sop_instance_uid, None) is not None:
-            self._size -= taken.size
+        self._waiting.pop(taken.sop_instance_uid, None)
 
     def _run(self) -> None:
         while self._work.wait() and not self._stop.wait(_GATHER_SECONDS):
             self._work.clear()
             some = list(self._waiting.values())
-            for taken in some:
-                taken.row  # noqa: B018 - its digest is made here, without the lock
             try:
+                for taken in some:
+                    taken.row  # noqa: B018 - its digest is made here, without the lock
                 self._put(some)
-            except sqlite3.Error:
+            except (sqlite3.Error, OSError):
                 _LOG.exception("%d instances are stored and not indexed yet", len(self._waiting))
                 self._work.set()
                 self._stop.wait(_RETRY_SECONDS)

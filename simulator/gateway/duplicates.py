@@ -62,6 +62,6 @@ def _same(row: InstanceRow, request: StoreRequest, store: Store) -> bool:
 
 def _said(request: StoreRequest) -> str:
     try:
-        return content.digest(request.data_set, request.transfer_syntax_uid)
+        return content.digest(bytes(request.data_set), request.transfer_syntax_uid)
     except NotDicom:  # its pixels cannot be decoded: it equals nothing
         return ""

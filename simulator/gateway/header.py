@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from simulator.errors import NotDicom
 from simulator.gateway import statuses
@@ -13,6 +14,7 @@ from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import StudyKeys
 from simulator.wire import data_set
 from simulator.wire.association import Response, StoreRequest
+from simulator.wire.layouts import Layouts
 
 # PS3.5 9.1; a leading zero in a component is forbidden there too, but met, and harms nobody.
 _UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
@@ -31,16 +33,26 @@ _TAGS = frozenset(
         data_set.SERIES_INSTANCE_UID,
     )
 )
-# Every attribute that is read of a data set; of the rest only the encoding is looked at.
-JUDGED = _TAGS | {
-    data_set.MODALITY,
+_TAGS_OF_KEYS = (
+    data_set.SPECIFIC_CHARACTER_SET,
+    data_set.ACCESSION_NUMBER,
+    data_set.PATIENT_ID,
+    data_set.PATIENT_NAME,
+    data_set.PATIENT_BIRTH_DATE,
+    data_set.PATIENT_SEX,
+)
+_TAGS_OF_PIXELS = (
+    data_set.SPECIFIC_CHARACTER_SET,
     data_set.SAMPLES_PER_PIXEL,
     data_set.PHOTOMETRIC_INTERPRETATION,
     data_set.NUMBER_OF_FRAMES,
     data_set.ROWS,
     data_set.COLUMNS,
     data_set.BITS_ALLOCATED,
-}
+)
+# Every attribute that is read of a data set; of the rest only the encoding is looked at.
+JUDGED = _TAGS | {data_set.MODALITY, *_TAGS_OF_PIXELS}
+_LAYOUTS = Layouts(JUDGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,7 @@ class Header:
     keys: StudyKeys
 
 
-def read(data: bytes, transfer_syntax_uid: str) -> Header:
+def read(data: bytes | memoryview, transfer_syntax_uid: str) -> Header:
     """Return the header of a data set that was taken before. Raises `NotDicom` when it is truncated or garbled."""
     return _header(data_set.read(data, transfer_syntax_uid, _TAGS))
 
@@ -74,7 +86,7 @@ def inspect(request: StoreRequest) -> Header | Response:
     SOP class or the Image Pixel module say, is DOES_NOT_MATCH_SOP_CLASS. The first complaint is the answer.
     """
     try:
-        survey = data_set.survey(request.data_set, request.transfer_syntax_uid, JUDGED)
+        survey = _LAYOUTS.survey(request.data_set, request.transfer_syntax_uid)
     except NotDicom as error:
         return statuses.CANNOT_UNDERSTAND.response(str(error))
     header = _header(survey.values)
@@ -92,14 +104,21 @@ def _header(values: Mapping[int, bytes]) -> Header:
         sop_instance_uid=data_set.text(values, data_set.SOP_INSTANCE_UID),
         study_instance_uid=data_set.text(values, data_set.STUDY_INSTANCE_UID),
         series_instance_uid=data_set.text(values, data_set.SERIES_INSTANCE_UID),
-        keys=StudyKeys(
-            data_set.text(values, data_set.ACCESSION_NUMBER),
-            MajorKeys(
-                hkid=data_set.text(values, data_set.PATIENT_ID),
-                name=data_set.text(values, data_set.PATIENT_NAME),
-                birth_date=data_set.text(values, data_set.PATIENT_BIRTH_DATE),
-                sex=data_set.text(values, data_set.PATIENT_SEX),
-            ),
+        keys=_keys(*(values.get(tag) for tag in _TAGS_OF_KEYS)),
+    )
+
+
+@lru_cache(maxsize=64)
+def _keys(*raw: bytes | None) -> StudyKeys:
+    """Return the keys that these values are, by `_TAGS_OF_KEYS`: they are the same all through a study."""
+    values = {tag: value for tag, value in zip(_TAGS_OF_KEYS, raw, strict=True) if value is not None}
+    return StudyKeys(
+        data_set.text(values, data_set.ACCESSION_NUMBER),
+        MajorKeys(
+            hkid=data_set.text(values, data_set.PATIENT_ID),
+            name=data_set.text(values, data_set.PATIENT_NAME),
+            birth_date=data_set.text(values, data_set.PATIENT_BIRTH_DATE),
+            sex=data_set.text(values, data_set.PATIENT_SEX),
         ),
     )
 
@@ -131,7 +150,20 @@ def _complaint(header: Header, request: StoreRequest) -> str:
 
 
 def _pixels_complaint(sop_class_uid: str, survey: data_set.Survey, transfer_syntax_uid: str) -> str:
-    values, found = survey.values, survey.pixel_data
+    found = survey.pixel_data
+    pixel_data = None if found is None else image_pixels.PixelData(found.end - found.start, found.items)
+    raw = tuple((tag, survey.values.get(tag, b"")) for tag in _TAGS_OF_PIXELS)
+    return _pixels_complaint_of(sop_class_uid, raw, pixel_data, transfer_syntax_uid)
+
+
+@lru_cache(maxsize=64)
+def _pixels_complaint_of(
+    sop_class_uid: str,
+    raw: tuple[tuple[int, bytes], ...],
+    pixel_data: image_pixels.PixelData | None,
+    transfer_syntax_uid: str,
+) -> str:
+    values = dict(raw)
     pixels = image_pixels.ImagePixels(
         rows=data_set.unsigned_short(values, data_set.ROWS, transfer_syntax_uid),
         columns=data_set.unsigned_short(values, data_set.COLUMNS, transfer_syntax_uid),
@@ -140,6 +172,5 @@ def _pixels_complaint(sop_class_uid: str, survey: data_set.Survey, transfer_synt
         photometric_interpretation=data_set.text(values, data_set.PHOTOMETRIC_INTERPRETATION),
         number_of_frames=data_set.text(values, data_set.NUMBER_OF_FRAMES),
     )
-    pixel_data = None if found is None else image_pixels.PixelData(found.end - found.start, found.items)
     native = transfer_syntax_uid in data_set.NATIVE
     return image_pixels.complaint(sop_class_uid, pixels, pixel_data, native=native)

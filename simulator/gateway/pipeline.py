@@ -7,7 +7,7 @@ Each step takes the last one's frozen type, so no order is wrong; bad data is a 
 
 from __future__ import annotations
 
-from simulator.gateway import correction, duplicates, second_look, statuses
+from simulator.gateway import correction, duplicates, filing, second_look, statuses
 from simulator.gateway.backlog import Taken
 from simulator.gateway.first_look import taken_in
 from simulator.gateway.header import Header
@@ -17,8 +17,7 @@ from simulator.gateway.steps import Inspected, Matched, Received, Refused, Store
 from simulator.gateway.store import Store
 from simulator.rules import identity, image_count, matching
 from simulator.site import Site
-from simulator.wire import part10
-from simulator.wire.association import Outgoing, StoreRequest
+from simulator.wire.association import StoreRequest
 
 
 def receive(request: StoreRequest, site: Site, index: Index, store: Store) -> Received | Refused:
@@ -40,11 +39,9 @@ def receive(request: StoreRequest, site: Site, index: Index, store: Store) -> Re
 def persist(received: Received, store: Store) -> Stored:
     """Write the file. Raises `OSError` when the file system does not take it."""
     request, head = received.request, received.header
-    outgoing = Outgoing(head.sop_class_uid, head.sop_instance_uid, request.transfer_syntax_uid, request.data_set)
-    meta = part10.head(outgoing, request.calling_ae_title)
-    name = store.write(head.study_instance_uid, head.sop_instance_uid, meta, request.data_set)
-    written = row(head, request.transfer_syntax_uid, "", name, request.calling_ae_title)
-    return Stored(Taken(written, request.data_set, received.was_held))
+    name, digest, later = filing.write(request, head, store)
+    written = row(head, request.transfer_syntax_uid, digest, name, request.calling_ae_title)
+    return Stored(Taken(written, received.was_held, later))
 
 
 def row(head: Header, transfer_syntax_uid: str, digest: str, file: str, calling_ae_title: str) -> InstanceRow:

@@ -20,6 +20,7 @@ from simulator.gateway import (
     access,
     api,
     by_hand,
+    filing,
     header,
     pipeline,
     reconciliation,
@@ -46,7 +47,7 @@ from simulator.gateway.refusals import Refusals
 from simulator.gateway.retention import Retention
 from simulator.gateway.rows import InstanceRow, StudyRow
 from simulator.gateway.steps import Matched, Received, Refused, Unmatched, Verdict
-from simulator.gateway.store import Store
+from simulator.gateway.store import Part, Store
 from simulator.gateway.study_queue import StudyQueue
 from simulator.gateway.tables import FILE_NAME
 from simulator.rules import image_count, transfer_syntaxes
@@ -173,6 +174,17 @@ class Gateway:
 
     # --- one instance --------------------------------------------------------------------------------
 
+    def begin(self, request: StoreRequest) -> Part | None:
+        """Begin the file of a large instance that is coming; None where it is to be whole before anything is written.
+
+        The latter where nothing of it may be kept before it is known whose it is, and where nothing can be.
+        """
+        try:
+            may_begin = not self.site.only_hkid_prefixes and self._capacity.has_room(0)
+            return filing.begin(request, self.store) if may_begin else None
+        except OSError:
+            return None
+
     def take(self, request: StoreRequest) -> Response:
         """Answer one C-STORE-RQ. Success means: complete under its final name, and indexed (it survives a kill)."""
         # The limit and the check for repeats hold over all associations, so one instance at a time.
@@ -190,7 +202,8 @@ class Gateway:
             return received
         if received.repeated:
             return None
-        if not self._capacity.has_room(len(request.data_set)):
+        written = request.incoming.size if request.incoming is not None else 0
+        if not self._capacity.has_room(len(request.data_set) - written):
             return self._capacity.refusal(received)
         self._keep(received)
         self.health.well(STORAGE)
@@ -350,6 +363,7 @@ class Gateway:
             self.take,
             maximum_associations=here.maximum_associations,
             admit=self.gatekeeper.admit,
+            begin=self.begin,
             tell=self.gatekeeper.tell,
             time_outs=access.time_outs(self.site),
             on_action=self.commitments.answer,

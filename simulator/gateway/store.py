@@ -7,21 +7,78 @@ Layout below the data folder::
                                         .json that says why
     index.sqlite                        see `index`
 
-Nothing that stands in a data set ever becomes part of a path. A file appears under its final name only when
+Nothing that stands in a data set ever becomes part of a path. A large data set is written while it comes, to a file
+beside the folders of the studies (`begin`). A file appears under its final name only when
 it is complete, so that what a killed process leaves behind is whole or recognisable as rubbish (`*.part`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from simulator.errors import StartError
 from simulator.events import now
+
+_DIGESTED_AT_ONCE = 262144  # bytes
+
+_numbers = itertools.count()
+
+
+class Part:
+    """A file in the making, which nobody takes for an instance until it has its final name.
+
+    `size`: bytes of the data set that are written; `head`, which stands before them, does not count.
+    """
+
+    def __init__(self, file: str, head: bytes = b"") -> None:
+        """Begin it. Raises `OSError`."""
+        self.size = 0
+        self._file = file
+        self._head = [memoryview(head)] if head else []
+        self._failure: OSError | None = None
+        self._opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+
+    def add(self, *pieces: bytes | memoryview) -> None:
+        """Write what came next; what goes wrong is raised by `finish`."""
+        self.size += sum(map(len, pieces))
+        views, self._head = [*self._head, *(memoryview(piece) for piece in pieces)], []
+        if self._failure is None:
+            try:
+                _write_all(self._opened, views)
+            except OSError as error:
+                self._failure = error.with_traceback(None)  # which would keep hold of what was lent
+
+    def finish(self, *pieces: bytes | memoryview) -> None:
+        """Write what is left. Raises `OSError` where that or anything before it could not be written."""
+        if pieces:
+            self.add(*pieces)
+        self._close()
+        if self._failure is not None:
+            raise self._failure
+
+    def name(self, file: str) -> None:
+        """Give the file its final name. Raises `OSError`."""
+        os.replace(self._file, file)  # noqa: PTH105 - one of the few places that run for every instance
+        self._file = ""
+
+    def drop(self) -> None:
+        """Have it gone, unless it has its final name."""
+        if self._file:
+            self._close()
+            Path(self._file).unlink(missing_ok=True)
+            self._file = ""
+
+    def _close(self) -> None:
+        opened, self._opened = self._opened, -1
+        if opened >= 0:
+            os.close(opened)
 
 
 class Store:
@@ -32,6 +89,7 @@ class Store:
         self._instances = root / "instances"
         self._refused = root / "refused"
         self._path = str(self._instances)
+        self._own = threading.local()
         try:
             self._instances.mkdir(parents=True, exist_ok=True)
             self._refused.mkdir(exist_ok=True)
@@ -43,24 +101,59 @@ class Store:
         if not os.access(root, os.W_OK):
             raise StartError(f"the data folder {root} cannot be written")
 
-    def write(self, study_instance_uid: str, sop_instance_uid: str, *pieces: bytes) -> str:
+    def begin(self, head: bytes) -> Part:
+        """Begin the file of an instance whose data set is coming. Raises `OSError`."""
+        return _begun(self._path, head)
+
+    def write(
+        self,
+        study_instance_uid: str,
+        sop_instance_uid: str,
+        *pieces: bytes | memoryview,
+        part: Part | None = None,
+    ) -> str:
         """Write one instance, whole and then under its final name; return that name, relative to the store.
 
-        pieces: the Part 10 file, in one or several. Raises `OSError` (disk full, folder gone) and leaves nothing behind
-        then.
+        pieces: the Part 10 file, in one or several; of a `part` that was begun, what is left of it. Raises `OSError`
+        (disk full, folder gone) and leaves nothing behind then.
         """
         study = _name(study_instance_uid)
         name = f"{study}/{_name(sop_instance_uid)}.dcm"
+        part = part or _begun(self._path)
         try:
-            _write_whole(f"{self._path}/{name}", pieces)
-        except FileNotFoundError:
-            (self._instances / study).mkdir(exist_ok=True)
-            _write_whole(f"{self._path}/{name}", pieces)
+            part.finish(*pieces)
+            try:
+                part.name(f"{self._path}/{name}")
+            except FileNotFoundError:
+                (self._instances / study).mkdir(exist_ok=True)
+                part.name(f"{self._path}/{name}")
+        except OSError:
+            part.drop()
+            raise
         return name
 
     def read(self, name: str) -> bytes:
         """Return the Part 10 file that `write` named."""
         return (self._instances / name).read_bytes()
+
+    def digest(self, name: str, skipped: int) -> str:
+        """Return the digest of a file behind its first bytes, empty where it is gone. Raises `OSError`."""
+        found, view = hashlib.sha256(), memoryview(self._scratch())
+        try:
+            with (self._instances / name).open("rb", buffering=0) as file:
+                file.seek(skipped)
+                while count := file.readinto(view):
+                    found.update(view[:count])
+        except FileNotFoundError:
+            return ""
+        return found.hexdigest()
+
+    def _scratch(self) -> bytearray:
+        """Return a buffer of this thread's own, since new memory costs as much as the reading."""
+        buffer: bytearray | None = getattr(self._own, "buffer", None)
+        if buffer is None:
+            buffer = self._own.buffer = bytearray(_DIGESTED_AT_ONCE)
+        return buffer
 
     def make_durable(self, name: str) -> None:
         """Have the content of the file survive a power cut; `sync_folders` does the rest. Raises `OSError`."""
@@ -100,15 +193,25 @@ class Store:
         file.replace(self._refused / f"{stem}.dcm-damaged")
         return f"refused/{stem}.dcm-damaged"
 
-    def keep_aside(self, data: bytes, suffix: str, why: Mapping[str, object]) -> str:
+    def keep_aside(self, data: bytes | memoryview, suffix: str, why: Mapping[str, object]) -> str:
         """Keep what was refused, with the reason beside it; return its name, relative to the data folder."""
         stem = f"{_moment()}-{hashlib.sha256(data).hexdigest()[:12]}"
         self._write_aside(f"{stem}{suffix}", data)
         self._write_aside(f"{stem}.json", json.dumps(dict(why), indent=2).encode())
         return f"refused/{stem}{suffix}"
 
-    def _write_aside(self, name: str, content: bytes) -> None:
-        _write_whole(f"{self._refused}/{name}", [content])
+    def _write_aside(self, name: str, content: bytes | memoryview) -> None:
+        part = _begun(str(self._refused))
+        try:
+            part.finish(content)
+            part.name(f"{self._refused}/{name}")
+        except OSError:
+            part.drop()
+            raise
+
+
+def _begun(folder: str, head: bytes = b"") -> Part:
+    return Part(f"{folder}/{os.getpid():x}-{next(_numbers):x}.part", head)
 
 
 def _moment() -> str:
@@ -117,20 +220,6 @@ def _moment() -> str:
 
 def _name(uid: str) -> str:
     return hashlib.sha256(uid.encode()).hexdigest()[:32]
-
-
-def _write_whole(file: str, pieces: Sequence[bytes]) -> None:
-    part = f"{file}.{os.urandom(4).hex()}.part"
-    opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        try:
-            _write_all(opened, [memoryview(piece) for piece in pieces])
-        finally:
-            os.close(opened)
-        os.replace(part, file)  # noqa: PTH105 - one of the few places that run for every instance
-    except OSError:
-        Path(part).unlink(missing_ok=True)
-        raise
 
 
 def _write_all(opened: int, pieces: list[memoryview]) -> None:

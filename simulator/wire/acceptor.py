@@ -24,14 +24,16 @@ from simulator.wire import store_plane
 from simulator.wire.commitment import PUSH_MODEL, TRANSFER_SYNTAXES
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.dialogue import ActionService, Dialogue, ReportService, long_string
+from simulator.wire.gathering import Gathering
 from simulator.wire.guard import Guard, Settings
 from simulator.wire.incidents import Admit, AssociationRequest, Incident, Rejection, Tell, rejection
 from simulator.wire.library import new_ae, send_without_delay
 from simulator.wire.listener import Listener
 from simulator.wire.negotiated import Lengths
 from simulator.wire.reassembly import MAXIMUM_MESSAGE
+from simulator.wire.receive_plane import PlainService
 from simulator.wire.store_plane import StoreCommand
-from simulator.wire.terms import MAXIMUM_PDU, VERIFICATION, Context, Response, StoreRequest, TimeOuts
+from simulator.wire.terms import MAXIMUM_PDU, VERIFICATION, Context, Incoming, Response, StoreRequest, TimeOuts
 
 # pynetdicom knows no service for the two classes that PS3 retired in 2004, accepts their contexts all the same,
 # and then answers with an empty status.
@@ -53,6 +55,8 @@ _OPEN = frozenset(("Sta3", "Sta6"))
 _LOG = logging.getLogger(__name__)
 
 StoreService = Callable[[StoreRequest], Response]
+Begin = Callable[[StoreRequest], Incoming | None]
+"""Says where a large data set is laid down while it comes; None: nowhere, and `on_store` gets it whole all the same."""
 
 
 class EndAssociation(Exception):
@@ -70,6 +74,7 @@ class Acceptor:
 
     maximum_length: of P-DATA-TF, in bytes, that peers are told to send at most (PS3.8 D.1; 0: any). Where it is given,
     longer ones are taken all the same, and `measured` hears of the longest of each association that ends.
+    begin: asked for a large data set once the first of it has come; the plane past pynetdicom alone does that.
     context_result: answers so (1 to 4) each context that it would accept. alter: changes each C-STORE response before
     it goes.
     """
@@ -88,6 +93,7 @@ class Acceptor:
         on_report: ReportService | None = None,
         admit: Admit | None = None,
         tell: Tell | None = None,
+        begin: Begin | None = None,
         time_outs: TimeOuts | None = None,
         tls: ssl.SSLContext | None = None,
         maximum_length: int | None = None,
@@ -95,7 +101,7 @@ class Acceptor:
         context_result: int = 0,
         alter: Callable[[C_STORE], None] | None = None,
     ) -> None:
-        self._on_store = on_store
+        self._on_store, self._begin = on_store, begin
         self._measured, self._context_result, self._alter = measured, context_result, alter
         self._on_action, self._on_report = on_action, on_report
         self._where = (host, port)
@@ -109,9 +115,9 @@ class Acceptor:
         self._ae.network_timeout = None
         # Past pynetdicom nobody alters a response, and nothing is taken that is longer than usual.
         past_library = store_plane.is_on() and alter is None and maximum_length is None
-        serve_store = self._serve_past_library if past_library else None
+        service = PlainService(self._begin_past_library, self._serve_past_library) if past_library else None
         taken = MAXIMUM_PDU if maximum_length is None else MAXIMUM_MESSAGE
-        self._settings = Settings(limits, taken, maximum_associations + _BEYOND, tell or _log, serve_store)
+        self._settings = Settings(limits, taken, maximum_associations + _BEYOND, tell or _log, service)
         self._admit = admit or _admission(ae_title, calling_ae_titles, maximum_associations)
         self._tls = tls
         for context in (VERIFICATION_CONTEXT, *contexts):
@@ -197,37 +203,40 @@ class Acceptor:
         request: Any = event.request
         data_set = request.DataSet.getvalue() if request.DataSet is not None else b""
         uids = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
-        response = self._serve(
-            event.assoc, event.context.abstract_syntax, event.context.transfer_syntax, uids, data_set
-        )
+        syntaxes = event.context.abstract_syntax, event.context.transfer_syntax
+        response = self._serve(_received(event.assoc, *syntaxes, uids, data_set), event.assoc)
         answer = Dataset()
         answer.Status = response.status
         if response.error_comment:
             answer.ErrorComment = long_string(response.error_comment)
         return answer
 
+    def _begin_past_library(
+        self, association: Any, context: PresentationContext, command: StoreCommand
+    ) -> Incoming | None:
+        """Have a large data set laid down while a `ReceivePlane` receives it."""
+        if self._begin is None:
+            return None
+        uids = command.sop_class_uid, command.sop_instance_uid
+        return self._begin(_received(association, context.abstract_syntax, context.transfer_syntax[0], uids, b""))
+
     def _serve_past_library(
-        self, association: Any, context: PresentationContext, command: StoreCommand, data_set: bytes
+        self,
+        association: Any,
+        context: PresentationContext,
+        command: StoreCommand,
+        data_set: bytes | memoryview,
+        incoming: Incoming | None,
+        gathered: Gathering,
     ) -> bytes:
         """Serve a C-STORE-RQ that a `ReceivePlane` received; return the command set of its response."""
         uids = command.sop_class_uid, command.sop_instance_uid
         syntaxes = context.abstract_syntax, context.transfer_syntax[0]
-        response = self._serve(association, *syntaxes, uids, data_set)
+        received = _received(association, *syntaxes, uids, data_set, incoming, gathered if incoming else None)
+        response = self._serve(received, association)
         return store_plane.store_response(command, response.status, long_string(response.error_comment))
 
-    def _serve(
-        self, association: Any, abstract_syntax: Any, transfer_syntax: Any, uids: tuple[str, str], data_set: bytes
-    ) -> Response:
-        received = StoreRequest(
-            calling_ae_title=association.requestor.ae_title,
-            called_ae_title=str(association.requestor.primitive.called_ae_title),
-            peer=str(association.requestor.address),
-            abstract_syntax_uid=str(abstract_syntax),
-            transfer_syntax_uid=str(transfer_syntax),
-            sop_class_uid=uids[0],
-            sop_instance_uid=uids[1],
-            data_set=data_set,
-        )
+    def _serve(self, received: StoreRequest, association: Any) -> Response:
         try:
             return self._on_store(received)
         except EndAssociation:
@@ -236,6 +245,29 @@ class Acceptor:
         except Exception:  # noqa: BLE001 - the peer must get an answer, and the association go on
             _LOG.exception("instance %s of %s cannot be served", received.sop_instance_uid, received.calling_ae_title)
             return Response(SERVICE_FAILED, "the service failed")
+
+
+def _received(
+    association: Any,
+    abstract_syntax: Any,
+    transfer_syntax: Any,
+    uids: tuple[str, str],
+    data_set: bytes | memoryview,
+    incoming: Incoming | None = None,
+    gathered: Gathering | None = None,
+) -> StoreRequest:
+    return StoreRequest(
+        calling_ae_title=association.requestor.ae_title,
+        called_ae_title=str(association.requestor.primitive.called_ae_title),
+        peer=str(association.requestor.address),
+        abstract_syntax_uid=str(abstract_syntax),
+        transfer_syntax_uid=str(transfer_syntax),
+        sop_class_uid=uids[0],
+        sop_instance_uid=uids[1],
+        data_set=data_set,
+        incoming=incoming,
+        gathered=gathered,
+    )
 
 
 def _end(association: Association) -> None:

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 from pydicom.charset import convert_encodings, decode_bytes, default_encoding
 from pydicom.datadict import dictionary_VR
@@ -58,6 +59,7 @@ BITS_ALLOCATED = 0x00280100
 PIXEL_DATA = 0x7FE00010
 
 _UNDEFINED = 0xFFFFFFFF
+_SHORTEST_HEAD = 8
 _MAXIMUM_DEPTH = 64  # far beyond what any IOD nests; a walk goes one call deeper for each
 _DELIMITERS = 0xFFFE  # the group of items and delimiters, which have no VR
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -108,12 +110,15 @@ _EXPLICIT_LITTLE = _encoding(False, "<")
 _EXPLICIT_BIG = _encoding(False, ">")
 
 
+Encoded = TypeVar("Encoded", bound=bytes | memoryview)
+
+
 def tag_text(tag: int) -> str:
     """Return a tag as the standard prints it: `(0008,0016)`."""
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
-def plain(data: bytes, transfer_syntax_uid: str) -> bytes:
+def plain(data: Encoded, transfer_syntax_uid: str) -> Encoded | bytes:
     """Return the data set as elements: inflated when the transfer syntax is Deflated (PS3.5 A.5).
 
     Raises `NotDicom` when it cannot be inflated.
@@ -132,7 +137,7 @@ def plain(data: bytes, transfer_syntax_uid: str) -> bytes:
     raise NotDicom("the deflated data set cannot be inflated: it is cut off")
 
 
-def elements(data: bytes, transfer_syntax_uid: str, start: int = 0) -> Iterator[Element]:
+def elements(data: bytes | memoryview, transfer_syntax_uid: str, start: int = 0) -> Iterator[Element]:
     """Yield the top-level elements of `data` from byte `start` on; it is not deflated any more (see `plain`).
 
     Raises `NotDicom` where an element does not fit in the data, with its tag and byte offset.
@@ -141,7 +146,7 @@ def elements(data: bytes, transfer_syntax_uid: str, start: int = 0) -> Iterator[
         yield Element(tag, begin, end, items)
 
 
-def read(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> dict[int, bytes]:
+def read(data: bytes | memoryview, transfer_syntax_uid: str, tags: Collection[int]) -> dict[int, bytes]:
     """Return the raw values of those `tags` that stand at the top level; walks the whole data set.
 
     Raises `NotDicom` when the data set is not whole, even if all tags were found before.
@@ -151,7 +156,7 @@ def read(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> dict[i
     return {tag: bytes(whole[start:end]) for tag, start, end, _ in found if tag in tags}
 
 
-def survey(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> Survey:
+def survey(data: bytes | memoryview, transfer_syntax_uid: str, tags: Collection[int]) -> Survey:
     """Return the raw values of those `tags` that stand at the top level, and where Pixel Data lies, in one walk.
 
     Raises `NotDicom` when the data set is not whole, when what a sequence of defined length holds is no sequence, and
@@ -171,6 +176,17 @@ def survey(data: bytes, transfer_syntax_uid: str, tags: Collection[int]) -> Surv
         elif tag == PIXEL_DATA:
             pixel_data = Element(tag, start, end, items)
     return Survey(values, pixel_data)
+
+
+def heads(data: bytes | memoryview, transfer_syntax_uid: str) -> list[tuple[int, int]]:
+    """Return from where to where go the heads that a survey read, in order: they and the size are all that it judges.
+
+    The data set was surveyed before, and is not deflated any more.
+    """
+    walk = _NotingWalk(data, strict=True, noted=[])
+    for _, start, _, _ in walk.elements(0, encoding_of(transfer_syntax_uid)):
+        walk.noted.append((start - _SHORTEST_HEAD, start))  # it may be noted already, and longer
+    return sorted(walk.noted)
 
 
 def unsigned_short(values: Mapping[int, bytes], tag: int, transfer_syntax_uid: str) -> int | None:
@@ -233,7 +249,7 @@ def encoding_of(transfer_syntax_uid: str) -> Encoding:
 class _Walk:
     """A walk through `data`; `strict` goes into sequences of defined length too, and refuses odd lengths."""
 
-    data: bytes
+    data: bytes | memoryview
     strict: bool
 
     def elements(self, start: int, encoding: Encoding) -> Iterator[tuple[int, int, int, int | None]]:
@@ -259,7 +275,7 @@ class _Walk:
 
         Nothing may go beyond `limit`, where the data, the item or the sequence around it ends.
         """
-        tag, start, length, vr = element_header(self.data, position, limit, encoding)
+        tag, start, length, vr = self._head(position, limit, encoding)
         if length == _UNDEFINED:
             # An UN of undefined length holds a sequence in Implicit VR Little Endian (PS3.5 6.2.2).
             inner = IMPLICIT_LITTLE if vr == b"UN" else encoding
@@ -278,6 +294,10 @@ class _Walk:
                 raise NotDicom(f"odd length: {tag_text(tag)} has {length} bytes (byte {position})")
         return tag, start, end, None, end
 
+    def _head(self, position: int, limit: int, encoding: Encoding) -> tuple[int, int, int, bytes]:
+        """Return what `element_header` does; every head passes here but those that `elements` reads itself."""
+        return element_header(self.data, position, limit, encoding)
+
     def _items_to_delimiter(
         self, position: int, limit: int, encoding: Encoding, sequence: int, depth: int
     ) -> tuple[int, int]:
@@ -285,7 +305,7 @@ class _Walk:
         _check_depth(position, sequence, depth)
         count = 0
         while True:
-            tag, start, length, _ = element_header(self.data, position, limit, encoding)
+            tag, start, length, _ = self._head(position, limit, encoding)
             if tag == _SEQUENCE_END:
                 return start, count
             _check_item(position, tag, sequence)
@@ -296,7 +316,7 @@ class _Walk:
         """Walk the items of a sequence that ends at `limit`."""
         _check_depth(position, sequence, depth)
         while position < limit:
-            tag, start, length, _ = element_header(self.data, position, limit, encoding)
+            tag, start, length, _ = self._head(position, limit, encoding)
             _check_item(position, tag, sequence)
             position = self._item(position, start, length, limit, encoding, sequence, depth)
 
@@ -322,7 +342,7 @@ class _Walk:
     def _elements_to_delimiter(self, position: int, limit: int, encoding: Encoding, depth: int) -> int:
         """Return the position after the delimiter that closes an item of undefined length."""
         while True:
-            tag, start, _, _ = element_header(self.data, position, limit, encoding)
+            tag, start, _, _ = self._head(position, limit, encoding)
             if tag == _ITEM_END:
                 return start
             *_, position = self._element(position, limit, encoding, depth + 1)
@@ -333,7 +353,21 @@ class _Walk:
             *_, position = self._element(position, limit, encoding, depth + 1)
 
 
-def element_header(data: bytes, position: int, limit: int, encoding: Encoding) -> tuple[int, int, int, bytes]:
+@dataclass(frozen=True, slots=True)
+class _NotingWalk(_Walk):
+    """A walk that notes from where to where each head goes."""
+
+    noted: list[tuple[int, int]]
+
+    def _head(self, position: int, limit: int, encoding: Encoding) -> tuple[int, int, int, bytes]:
+        found = element_header(self.data, position, limit, encoding)
+        self.noted.append((position, found[1]))
+        return found
+
+
+def element_header(
+    data: bytes | memoryview, position: int, limit: int, encoding: Encoding
+) -> tuple[int, int, int, bytes]:
     """Return tag, start of the value, length and VR (empty when implicit)."""
     if position + 8 > limit:
         raise NotDicom(f"truncated: {limit - position} bytes are too few for an element (byte {position})")

@@ -30,7 +30,7 @@ from simulator.wire.incidents import AssociationRequest, Incident, Rejection, Te
 from simulator.wire.incidents import rejection as rejected
 from simulator.wire.pdus import Fault
 from simulator.wire.reassembly import Reassembly
-from simulator.wire.receive_plane import ReceivePlane, ServeStore, WakingQueue
+from simulator.wire.receive_plane import PlainService, ReceivePlane, WakingQueue
 from simulator.wire.terms import TimeOuts
 from simulator.wire.upper_layer import CLOSED, INVALID, WAITS_FOR_CLOSE
 
@@ -52,14 +52,14 @@ _TIMER_EXPIRED = "Evt18"
 class Settings:
     """What all associations of one acceptor share; `maximum_length`: of P-DATA-TF, as announced.
 
-    serve_store: serves plain C-STORE requests past pynetdicom; without it, that does.
+    service: serves plain C-STORE requests past pynetdicom; without it, that does.
     """
 
     time_outs: TimeOuts
     maximum_length: int
     maximum_connections: int
     tell: Tell
-    serve_store: ServeStore | None = None
+    service: PlainService | None = None
 
 
 class Guard:
@@ -83,8 +83,8 @@ class Guard:
         self._fault: Fault | None = None
         self._told = False
         self.plane: ReceivePlane | None = None
-        if settings.serve_store is not None:
-            self.plane = self._plane(connection, settings.serve_store)
+        if settings.service is not None:
+            self.plane = self._plane(connection, settings.service)
         self._serve: Callable[[Any, int], None] = self._association._serve_request
         self._next_primitive: Callable[[], bool] = self._dul._process_recv_primitive
         self._dul._process_recv_primitive = self.take_primitive
@@ -93,12 +93,14 @@ class Guard:
         self._association.dimse.receive_primitive = self.receive
         self._association._serve_request = self.serve
 
-    def _plane(self, connection: socket.socket, serve: ServeStore) -> ReceivePlane:
+    def _plane(self, connection: socket.socket, service: PlainService) -> ReceivePlane:
         self._primitives = self._dul.to_provider_queue = WakingQueue()
         self._poll_both = select.poll()
         self._poll_both.register(connection, select.POLLIN)
         self._poll_both.register(self._primitives.bell, select.POLLIN)
-        plane = ReceivePlane(self._association, self._settings.maximum_length, serve, self._send_encoded)
+        self._bell = self._primitives.bell.fileno()
+        self._is_secured = isinstance(connection, ssl.SSLSocket)
+        plane = ReceivePlane(self._association, self._settings.maximum_length, service, self._send_encoded)
         self._association._reactor_checkpoint = _Rest(plane.left)
         return plane
 
@@ -155,14 +157,15 @@ class Guard:
 
     def _ready_or_rung(self, seconds: float) -> bool:
         """Wait for something to read, or for something to send; tell whether the first came."""
-        connection = self._socket()
-        if isinstance(connection, ssl.SSLSocket) and connection.pending():
-            return True
-        bell = self._primitives.bell.fileno()
-        found = [descriptor for descriptor, _ in self._poll_both.poll(seconds * 1000)]
-        if bell in found:
+        if self._is_secured:
+            connection = self._socket()
+            if isinstance(connection, ssl.SSLSocket) and connection.pending():
+                return True
+        found = self._poll_both.poll(seconds * 1000)
+        rung = any(descriptor == self._bell for descriptor, _ in found)
+        if rung:
             self._primitives.silence()
-        return any(descriptor != bell for descriptor in found)
+        return len(found) > rung
 
     def _read(self, connection: socket.socket) -> bool:
         """Read one PDU, or as much of it as there is."""

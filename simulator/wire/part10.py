@@ -13,7 +13,7 @@ _META_VERSION = b"\x02\x00\x01\x00OB\0\0\x02\0\0\0\0\x01"
 _GROUP_LENGTH = struct.Struct("<HH2sHL")
 
 
-def head(outgoing: Outgoing, sender: str) -> bytes:
+def head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, sender: str) -> bytes:
     """Return what stands before the data set in the Part 10 file of an instance.
 
     `sender` becomes Source Application Entity Title (0002,0016).
@@ -21,9 +21,9 @@ def head(outgoing: Outgoing, sender: str) -> bytes:
     meta = b"".join(
         (
             _META_VERSION,
-            _element(0x0002, b"UI", outgoing.sop_class_uid),
-            _element(0x0003, b"UI", outgoing.sop_instance_uid),
-            _element(0x0010, b"UI", outgoing.transfer_syntax_uid),
+            _element(0x0002, b"UI", sop_class_uid),
+            _element(0x0003, b"UI", sop_instance_uid),
+            _element(0x0010, b"UI", transfer_syntax_uid),
             _element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
             _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
             _element(0x0016, b"AE", sender),
@@ -34,7 +34,8 @@ def head(outgoing: Outgoing, sender: str) -> bytes:
 
 def build(outgoing: Outgoing, sender: str) -> bytes:
     """Return the Part 10 file of an instance; see `head`."""
-    return head(outgoing, sender) + outgoing.data_set
+    uids = outgoing.sop_class_uid, outgoing.sop_instance_uid, outgoing.transfer_syntax_uid
+    return head(*uids, sender) + outgoing.data_set
 
 
 def read(file: bytes) -> Outgoing:

@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pynetdicom import evt
@@ -30,19 +30,21 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import StorageServiceClass, VerificationServiceClass
 from pynetdicom.sop_class import uid_to_service_class
 
-from simulator.wire import command_set, pdus, store_plane
+from simulator.wire import pdus, store_plane
+from simulator.wire.gathering import Gathering, Memory
 from simulator.wire.pdus import HEAD, P_DATA_TF
 from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD, StoreCommand
-from simulator.wire.terms import VERIFICATION
+from simulator.wire.terms import VERIFICATION, Incoming
 
 _BUFFER = 262144
-_FIRST_DATA_SET = 131072
-_KEPT_DATA_SET = 67108864  # bytes of room that are kept for the next data set
+_AT_FIRST = 32768  # bytes to read before it is known what comes; the rest of a fragment is read into its place
+_LARGE = 65536  # bytes that are worth to be written while more is coming
 _LARGEST_DATA_SET = 2**31 - 1
 _IDLE_SECONDS = 0.05  # to wait for a message, until the rest of the upper layer gets its turn
 _PAUSE_SECONDS = 0.25  # to wait for more of a message; not all peers are on the same machine
 _LONGEST_RESPONSE = 1024
 _PDV_HEAD = 6
+_SHORTEST_PDV = 2  # context ID and control header
 
 _pdu_head = struct.Struct(">BBL")
 _pdv_head = struct.Struct(">LBB").unpack_from
@@ -50,8 +52,21 @@ _pdv_head = struct.Struct(">LBB").unpack_from
 Ready = Callable[[float], bool]
 """Waits so many seconds for something to read, or until this side has something to send; tells whether there is."""
 
-ServeStore = Callable[[Any, PresentationContext, StoreCommand, bytes], bytes | None]
-"""Serves a C-STORE-RQ: association, context, command set, data set; returns the command set of the response, if any."""
+
+@dataclass(frozen=True, slots=True)
+class PlainService:
+    """Who serves C-STORE.
+
+    begin: told of an association, the context and the command set of a large data set that is coming; may say where to
+    lay it down meanwhile. serve: told of the data set, too, of where it lies and of the memory in which, once it is
+    whole; returns the command set of the response, if any.
+    """
+
+    begin: Callable[[Any, PresentationContext, StoreCommand], Incoming | None]
+    serve: Callable[
+        [Any, PresentationContext, StoreCommand, bytes | memoryview, Incoming | None, Gathering], bytes | None
+    ]
+    memory: Memory = field(default_factory=Memory)
 
 
 class Companion(Protocol):
@@ -70,29 +85,33 @@ class _NotPlain(Exception):
 
 @dataclass(slots=True)
 class _Message:
-    """A C-STORE-RQ of which the data set is coming; `size`: bytes gathered."""
+    """A C-STORE-RQ of which the data set is coming; `size`: bytes gathered; `incoming`: where they are laid down."""
 
     context: PresentationContext
     context_id: int
     command: StoreCommand
     size: int = 0
+    is_large: bool = False
+    incoming: Incoming | None = None
 
 
 class ReceivePlane:
     """The plane of one association; made before its threads start."""
 
-    def __init__(self, association: Any, maximum_length: int, serve: ServeStore, send: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self, association: Any, maximum_length: int, service: PlainService, send: Callable[[bytes], bool]
+    ) -> None:
         self.companion: Companion | None = None
         self.heard = self.pdu_began = 0.0  # moments of `time.monotonic`: bytes came, the PDU that is not whole began
         self.left = threading.Event()  # set while pynetdicom has something to do
         self.left.set()
         self._association, self._dul = association, association.dul
         self._maximum_length = maximum_length
-        self._serve, self._send = serve, send
+        self._service, self._send = service, send
         self._contexts: dict[int, PresentationContext] | None = None
         self._buffer, self._start, self._end = bytearray(_BUFFER), 0, 0
         self._view = memoryview(self._buffer)
-        self._data = bytearray()
+        self._gathering = Gathering(service.memory)
         self._message: _Message | None = None
 
     # --- what pynetdicom's side asks of it -------------------------------------------------------------
@@ -116,8 +135,9 @@ class ReceivePlane:
     def close(self) -> None:
         """Give the buffers back: who keeps an association that has ended keeps little."""
         self._start = self._end = 0
-        self._buffer, self._data = bytearray(), bytearray()
+        self._buffer = bytearray()
         self._view = memoryview(self._buffer)
+        self._gathering.close()
 
     def run(self, connection: socket.socket, ready: Ready) -> bool:
         """Serve plain requests until something else comes, or nothing does, or pynetdicom has something to send.
@@ -156,9 +176,11 @@ class ReceivePlane:
         message, self._message = self._message, None
         if message is None:
             return
+        if message.incoming is not None:
+            message.incoming.drop()
         primitives = [(message.context_id, b"\3" + message.command.encoded)]
         if message.size:
-            primitives.append((message.context_id, b"\0" + self._data[: message.size]))
+            primitives.append((message.context_id, b"\0" + self._gathering.data[: message.size]))
         for each in primitives:
             primitive = P_DATA()
             primitive.presentation_data_value_list.append(each)
@@ -177,7 +199,8 @@ class ReceivePlane:
             count = self._end - self._start
             self._view[:count] = bytes(self._view[self._start : self._end])
             self._start, self._end = 0, count
-        self._end += self._receive(connection, ready, [self._view[self._end :]])
+        end = _BUFFER if self._message is not None or not empty else _AT_FIRST
+        self._end += self._receive(connection, ready, [self._view[self._end : end]])
         if empty:
             self.pdu_began = self.heard
 
@@ -201,18 +224,31 @@ class ReceivePlane:
         if available < HEAD:
             return False
         kind, _, length = _pdu_head.unpack_from(self._buffer, self._start)
-        if kind != P_DATA_TF or length > self._maximum_length:
+        if kind != P_DATA_TF or not _PDV_HEAD <= length <= self._maximum_length:
             raise _NotPlain
-        if self._message is not None and available >= PDU_AND_PDV_HEAD.size:
-            pdv_length, context_id, control = _pdv_head(self._buffer, self._start + HEAD)
-            alone = pdv_length == length - 4 and context_id == self._message.context_id
-            if alone and not control & COMMAND:
-                self._take_fragment(self._message, length - _PDV_HEAD, control, connection, ready)
-                return True
+        if available < PDU_AND_PDV_HEAD.size:
+            return False
+        pdv_length, context_id, control = _pdv_head(self._buffer, self._start + HEAD)
+        alone = pdv_length == length - 4 >= _SHORTEST_PDV
+        if alone and self._message is not None and context_id == self._message.context_id and not control & COMMAND:
+            self._take_fragment(self._message, length - _PDV_HEAD, control, connection, ready)
+            return True
         if available < HEAD + length:
             return False
+        if alone and self._message is None and control == COMMAND | LAST and context_id in self._served:
+            self._take_command(context_id, HEAD + length)
+            return True
         self._walk(self._start + HEAD, self._start + HEAD + length)
         return True
+
+    def _take_command(self, context_id: int, size: int) -> None:
+        """Take a command set that is alone and whole in a PDU of so many bytes."""
+        pdu = bytes(self._view[self._start : self._start + size])
+        if not self._begin(context_id, pdu[PDU_AND_PDV_HEAD.size :]):
+            raise _NotPlain
+        self._start += size
+        if self._is_captured:
+            evt.trigger(self._association, evt.EVT_DATA_RECV, {"data": pdu})
 
     def _take_fragment(
         self,
@@ -224,10 +260,10 @@ class ReceivePlane:
     ) -> None:
         """Gather the one fragment of a PDU, reading what is still to come of it into its place."""
         begin, end = message.size, message.size + size
-        self._make_room(end)
+        self._make_room(begin, end)
         head = bytes(self._view[self._start : self._start + PDU_AND_PDV_HEAD.size])
         self._start += PDU_AND_PDV_HEAD.size
-        with memoryview(self._data) as data:
+        with memoryview(self._gathering.data) as data:
             at = begin + self.unread_into(data[begin:end])
             try:
                 while at < end:  # the head of the next PDU comes along
@@ -242,6 +278,18 @@ class ReceivePlane:
         message.size = end
         if control & LAST:
             self._answer(message)
+        elif end >= _LARGE:
+            self._lay_down(message)
+
+    def _lay_down(self, message: _Message) -> None:
+        """Have what was gathered written while more of it comes."""
+        if not message.is_large:
+            message.is_large = True
+            message.incoming = self._service.begin(self._association, message.context, message.command)
+        incoming = message.incoming
+        if incoming is not None and message.size - incoming.size >= _LARGE:
+            with memoryview(self._gathering.data) as data:
+                incoming.add(data[incoming.size : message.size])
 
     def _put_back(self, head: bytes, part: memoryview) -> None:
         """Leave the part of a PDU that has come as if it had not been taken; nothing stands behind it."""
@@ -274,26 +322,23 @@ class ReceivePlane:
             return control == COMMAND | LAST and self._begin(context_id, bytes(self._view[at : at + size]))
         if control & COMMAND or context_id != message.context_id:
             return False
-        self._make_room(message.size + size)
-        self._data[message.size : message.size + size] = self._view[at : at + size]
+        self._make_room(message.size, message.size + size)
+        self._gathering.data[message.size : message.size + size] = self._view[at : at + size]
         message.size += size
         if control & LAST:
             self._answer(message)
         return True
 
-    def _make_room(self, size: int) -> None:
+    def _make_room(self, begin: int, size: int) -> None:
         if size > _LARGEST_DATA_SET:
             raise _NotPlain
-        if size > len(self._data):
-            self._data += bytes(max(size, 2 * len(self._data), _FIRST_DATA_SET) - len(self._data))
+        self._gathering.make_room(begin, size)
 
     # --- messages --------------------------------------------------------------------------------------
 
     def _begin(self, context_id: int, encoded: bytes) -> bool:
         """Begin a message if its command set is plain."""
-        if self._contexts is None:
-            self._contexts = self._served_contexts()
-        context = self._contexts.get(context_id)
+        context = self._served.get(context_id)
         if context is not None and context.abstract_syntax == VERIFICATION:
             return self._echo(context_id, encoded)
         command = None if context is None else store_plane.plain_store(encoded)
@@ -306,11 +351,17 @@ class ReceivePlane:
 
     def _echo(self, context_id: int, encoded: bytes) -> bool:
         """Answer a C-ECHO-RQ if it is plain."""
-        command = store_plane.plain_echo(encoded)
-        if command is None:
+        message_id = store_plane.plain_echo(encoded)
+        if message_id is None:
             return False
-        self._respond(context_id, command_set.response_to(command, 0x0000).encode())
+        self._respond(context_id, store_plane.echo_response(message_id))
         return True
+
+    @property
+    def _served(self) -> dict[int, PresentationContext]:
+        if self._contexts is None:
+            self._contexts = self._served_contexts()
+        return self._contexts
 
     def _served_contexts(self) -> dict[int, PresentationContext]:
         """Return the contexts of Storage and Verification, by ID; none for a peer that takes no whole response."""
@@ -326,13 +377,14 @@ class ReceivePlane:
     def _answer(self, message: _Message) -> None:
         """Have a whole message served, and send the response."""
         self._message = None
+        incoming = message.incoming
         try:
-            with memoryview(self._data) as data:
-                data_set = bytes(data[: message.size])
-            if len(self._data) > _KEPT_DATA_SET:
-                self._data = bytearray()
-            response = self._serve(self._association, message.context, message.command, data_set)
+            with memoryview(self._gathering.data) as data, data[: message.size] as lent:
+                received = bytes(lent) if incoming is None else lent, incoming, self._gathering
+                response = self._service.serve(self._association, message.context, message.command, *received)
         finally:
+            if incoming is not None:
+                incoming.drop()
             if self.companion is not None:
                 self.companion.store_ends()
         if response is not None:
@@ -351,7 +403,7 @@ class ReceivePlane:
 
     def _note(self, head: bytes, begin: int, end: int) -> None:
         if self._is_captured:
-            evt.trigger(self._association, evt.EVT_DATA_RECV, {"data": head + self._data[begin:end]})
+            evt.trigger(self._association, evt.EVT_DATA_RECV, {"data": head + self._gathering.data[begin:end]})
 
 
 class WakingQueue(queue.Queue[Any]):

@@ -35,16 +35,48 @@ _NEEDED = frozenset(
         command_set.AFFECTED_SOP_INSTANCE_UID,
     )
 )
-_NEEDED_BY_ECHO = _NEEDED - {command_set.PRIORITY, command_set.AFFECTED_SOP_INSTANCE_UID}
 _UID = re.compile(rb"(?=[0-9.]{1,64}\0?\Z)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*\0?\Z")  # PS3.5 9.1
+
+
+# A plain C-STORE-RQ with its elements in the order of their tags, as all but odd peers send it.
+_PLAIN_STORE = re.compile(
+    rb"\x00\x00\x00\x00\x04\x00\x00\x00...."
+    rb"\x00\x00\x02\x00(..)\x00\x00([0-9.]{1,64}\x00?)"
+    rb"\x00\x00\x00\x01\x02\x00\x00\x00\x01\x00"
+    rb"\x00\x00\x10\x01\x02\x00\x00\x00(..)"
+    rb"\x00\x00\x00\x07\x02\x00\x00\x00[\x00\x01\x02]\x00"
+    rb"\x00\x00\x00\x08\x02\x00\x00\x00(?!\x01\x01).."
+    rb"\x00\x00\x00\x10(..)\x00\x00([0-9.]{1,64}\x00?)",
+    re.DOTALL,
+)
+# A plain C-ECHO-RQ, its elements in order: any other is the library's.
+_PLAIN_ECHO = re.compile(
+    rb"\x00\x00\x00\x00\x04\x00\x00\x00...."
+    rb"\x00\x00\x02\x00\x12\x00\x00\x001\.2\.840\.10008\.1\.1\x00"
+    rb"\x00\x00\x00\x01\x02\x00\x00\x00\x30\x00"
+    rb"\x00\x00\x10\x01\x02\x00\x00\x00(..)"
+    rb"\x00\x00\x00\x08\x02\x00\x00\x00\x01\x01",
+    re.DOTALL,
+)
+_ANY_MESSAGE = b"\xff\xfe"
+_ECHO_RESPONSE = command_set.command_set(
+    affected_sop_class_uid=VERIFICATION,
+    command_field=FIELDS["C-ECHO-RSP"],
+    message_id_being_responded_to=_ANY_MESSAGE,
+    data_set_type=NO_DATA_SET,
+    status=0x0000,
+).encode()
+# Of a C-STORE-RSP between its UIDs: command field, message ID, no data set, status.
+_RESPONSE_FIELDS = struct.Struct("<HHLH HHL2s HHLH HHLH")
+_LENGTH = struct.Struct("<HHL")
 
 
 @dataclass(frozen=True, slots=True)
 class StoreCommand:
-    """The command set of a plain C-STORE-RQ: as it came, as elements, and the two UIDs."""
+    """The command set of a plain C-STORE-RQ: as it came, its message ID as it came, and the two UIDs."""
 
     encoded: bytes
-    elements: CommandSet
+    message_id: bytes
     sop_class_uid: str
     sop_instance_uid: str
 
@@ -84,6 +116,15 @@ def plain_store(encoded: bytes) -> StoreCommand | None:
 
     One that a C-MOVE brought about (with Move Originator) is not; a real device has it seldom.
     """
+    if found := _PLAIN_STORE.fullmatch(encoded):
+        class_length, sop_class, message_id, instance_length, sop_instance = found.groups()
+        lengths = int.from_bytes(class_length, "little"), int.from_bytes(instance_length, "little")
+        if lengths == (len(sop_class), len(sop_instance)) and _is_uid(sop_class) and _is_uid(sop_instance):
+            return StoreCommand(encoded, message_id, _text(sop_class), _text(sop_instance))
+    return _plain_store(encoded)
+
+
+def _plain_store(encoded: bytes) -> StoreCommand | None:
     try:
         command = command_set.decode(encoded)
     except NotDicom:
@@ -104,28 +145,53 @@ def plain_store(encoded: bytes) -> StoreCommand | None:
     )
     if not is_plain:
         return None
-    return StoreCommand(encoded, command, _text(sop_class), _text(sop_instance))
+    message_id = found[command_set.MESSAGE_ID]
+    return StoreCommand(encoded, message_id, _text(sop_class), _text(sop_instance))
 
 
-def plain_echo(encoded: bytes) -> CommandSet | None:
-    """Return the command set of a C-ECHO-RQ when it is plain (PS3.7 9.3.5.1)."""
-    try:
-        command = command_set.decode(encoded)
-    except NotDicom:
-        return None
-    is_plain = (
-        command.elements.keys() == _NEEDED_BY_ECHO
-        and command.number(COMMAND_FIELD) == FIELDS["C-ECHO-RQ"]
-        and command.number(command_set.MESSAGE_ID) is not None
-        and command.number(command_set.DATA_SET_TYPE) == NO_DATA_SET
-        and command.text(command_set.AFFECTED_SOP_CLASS_UID) == VERIFICATION
-    )
-    return command if is_plain else None
+def plain_echo(encoded: bytes) -> bytes | None:
+    """Return the message ID of a C-ECHO-RQ, as it came, when that is plain (PS3.7 9.3.5.1)."""
+    found = _PLAIN_ECHO.fullmatch(encoded)
+    return found[1] if found else None
+
+
+def echo_response(message_id: bytes) -> bytes:
+    """Return the command set of the C-ECHO-RSP that says Success (PS3.7 9.3.5.2)."""
+    return _ECHO_RESPONSE.replace(_ANY_MESSAGE, message_id, 1)
 
 
 def store_response(command: StoreCommand, status: int, error_comment: str) -> bytes:
     """Return the command set of the C-STORE-RSP; `error_comment`: at most 64 characters of ASCII."""
-    return command_set.response_to(command.elements, status, error_comment).encode()
+    sop_class, sop_instance = _padded(command.sop_class_uid), _padded(command.sop_instance_uid)
+    fields = _RESPONSE_FIELDS.pack(
+        *(0, COMMAND_FIELD, 2, FIELDS["C-STORE-RSP"]),
+        *(0, command_set.MESSAGE_ID_BEING_RESPONDED_TO, 2, command.message_id),
+        *(0, command_set.DATA_SET_TYPE, 2, NO_DATA_SET),
+        *(0, command_set.STATUS, 2, status),
+    )
+    said = command_set.encoded("error_comment", error_comment[:64]) if error_comment else b""
+    content = b"".join(
+        (
+            _LENGTH.pack(0, command_set.AFFECTED_SOP_CLASS_UID, len(sop_class)),
+            sop_class,
+            fields,
+            _LENGTH.pack(0, command_set.ERROR_COMMENT, len(said)) + said if said else b"",
+            _LENGTH.pack(0, command_set.AFFECTED_SOP_INSTANCE_UID, len(sop_instance)),
+            sop_instance,
+        )
+    )
+    return _LENGTH.pack(0, command_set.GROUP_LENGTH, 4) + struct.pack("<L", len(content)) + content
+
+
+def _is_uid(digits_and_dots: bytes) -> bool:
+    """Tell whether it is a UID (PS3.5 9.1); most are by their looks."""
+    is_odd = b".0" in digits_and_dots or b".." in digits_and_dots or digits_and_dots[:1] in b".0"
+    return bool(_UID.match(digits_and_dots)) if is_odd or digits_and_dots.rstrip(b"\0")[-1:] == b"." else True
+
+
+def _padded(uid: str) -> bytes:
+    encoded = uid.encode("ascii")
+    return encoded if len(encoded) % 2 == 0 else encoded + b"\0"
 
 
 def _text(uid: bytes) -> str:

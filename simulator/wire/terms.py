@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from simulator.errors import UsageError
+from simulator.wire.gathering import Gathering
 
 MAXIMUM_PDU = 131072
 VERIFICATION = "1.2.840.10008.1.1"
@@ -79,9 +80,26 @@ class Response:
         return self.status == 0x0000 or self.status in (0x0001, 0x0107, 0x0116) or self.status >> 12 == 0xB
 
 
+class Incoming(Protocol):
+    """Where a data set is laid down while it comes, so that little is left to do once it is whole."""
+
+    size: int
+    """Bytes of the data set that are laid down."""
+
+    def add(self, data: memoryview) -> None:
+        """Lay down what came next. Raises nothing: what went wrong is told when the data set is whole."""
+
+    def drop(self) -> None:
+        """Forget all of it, unless it was kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoreRequest:
-    """A C-STORE-RQ as an SCP receives it, with what the association says about its sender."""
+    """A C-STORE-RQ as an SCP receives it, with what the association says about its sender.
+
+    incoming: where the first bytes of the data set lie already. The data set is lent then, until the answer, or until
+    what was `gathered` is given back by who keeps it.
+    """
 
     calling_ae_title: str
     called_ae_title: str
@@ -90,7 +108,9 @@ class StoreRequest:
     transfer_syntax_uid: str
     sop_class_uid: str
     sop_instance_uid: str
-    data_set: bytes
+    data_set: bytes | memoryview
+    incoming: Incoming | None = None
+    gathered: Gathering | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,14 @@ from simulator.wire import data_set
 from tests.gateway.test_index import STUDY, a_row, add, changed
 from tests.wire.sockets import PATIENCE, no_thread_beside
 
-SMALL, LARGE = b"small", bytes(backlog._SMALL + 1)
+SMALL, LARGE = b"small", bytes(70_000)
 
 
 def taken(number: int, encoded: bytes = LARGE, *, was_held: bool = False) -> Taken:
-    return Taken(replace(a_row(number), data_set_digest=""), encoded, was_held)
+    row = replace(a_row(number), data_set_digest="")
+    if encoded == LARGE:
+        return Taken(row, was_held, lambda: data_set.digest(encoded))
+    return Taken(finished(number, encoded), was_held)
 
 
 def finished(number: int, encoded: bytes = LARGE) -> InstanceRow:
@@ -103,7 +106,7 @@ def test_what_waits_is_written_at_the_end(file: Path, index: Index) -> None:
 
 
 def test_too_much_does_not_wait(index: Index, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backlog, "_LARGEST", 2 * len(LARGE))
+    monkeypatch.setattr(backlog, "_MOST", 2)
     for number in (1, 2):
         index.add_later(taken(number))
     assert indexed(file) == ["1.2.9.0"]
@@ -140,3 +143,18 @@ def test_one_that_was_purged_counts_once(index: Index) -> None:
     assert index.ever_held("1.2") == 2
     index.lose([finished(7)])
     assert index.ever_held("1.2") == 2
+
+
+def test_a_file_that_cannot_be_read_is_tried_again(index: Index, file: Path) -> None:
+    failures = [OSError("input/output error")]
+
+    def digest() -> str:
+        if failures:
+            raise failures.pop()
+        return "digest"
+
+    index.add_later(Taken(replace(a_row(1), data_set_digest=""), was_held=False, digest=digest))
+    with pytest.raises(OSError, match="input"):
+        index.instances("1.2")
+    assert indexed(file) == ["1.2.9.0"]
+    assert [row.data_set_digest for row in index.instances("1.2")][1:] == ["digest"]

@@ -72,7 +72,8 @@ def a_desk(folder: Path, **site: Any) -> Iterator[Desk]:
 
 
 def parsed(request: StoreRequest) -> Dataset:
-    outgoing = Outgoing(request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid, request.data_set)
+    uids = request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid
+    outgoing = Outgoing(*uids, bytes(request.data_set))
     return dcmread(BytesIO(part10.build(outgoing, "TEST")))
 
 

@@ -32,7 +32,8 @@ A_LIMIT_OF_TWO = {"limit": 2, "mode": "reject", "status": "A700"}
 
 
 def parsed(request: StoreRequest) -> Dataset:
-    held = Outgoing(request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid, request.data_set)
+    uids = request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid
+    held = Outgoing(*uids, bytes(request.data_set))
     return dcmread(BytesIO(part10.build(held, "TEST")))
 
 

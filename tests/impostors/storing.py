@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 from simulator import site as profile
 from simulator.events import StudyPurged
 from simulator.gateway.server import Gateway
 from simulator.gateway.steps import Matched, Received, Unmatched, Verdict
+from simulator.gateway.store import Part
 from simulator.site import Site
 from simulator.wire.association import Response, StoreRequest
 from tests.impostors.caught import Caught
@@ -21,12 +23,12 @@ class AcknowledgesWithoutStoring(Gateway):
     def _keep(self, received: Received) -> None:
         write = self.store.write
 
-        def unwritten(study_instance_uid: str, sop_instance_uid: str, *pieces: bytes) -> str:
-            name = write(study_instance_uid, sop_instance_uid, *pieces)
+        def unwritten(*pieces: Any, part: Part | None = None) -> str:
+            name = write(*pieces, part=part)
             (self.data / "instances" / name).unlink()
             return name
 
-        self.store.write = unwritten  # type: ignore[method-assign]
+        self.store.write = unwritten  # type: ignore[assignment,method-assign]
         super()._keep(received)
         self.store.write = write  # type: ignore[method-assign]
 
@@ -73,8 +75,11 @@ class AcknowledgesBeforeWriting(Gateway):
         self.unwritten: list[StoreRequest] = []
 
     def take(self, request: StoreRequest) -> Response:
-        self.unwritten.append(request)
+        self.unwritten.append(dataclasses.replace(request, data_set=bytes(request.data_set)))
         return Response(0x0000)
+
+    def begin(self, request: StoreRequest) -> None:
+        """Write nothing yet."""
 
     def _finish(self) -> None:
         for request in self.unwritten:

@@ -25,13 +25,16 @@ class DropsPrivateAttributes(Gateway):
         super().__init__(site, data)
         write = self.store.write
 
-        def public(study_instance_uid: str, sop_instance_uid: str, *pieces: bytes) -> str:
+        def public(study_instance_uid: str, sop_instance_uid: str, *pieces: bytes | memoryview, part: object) -> str:
             instance, file = dcmread(BytesIO(b"".join(pieces))), BytesIO()
             instance.remove_private_tags()
             instance.save_as(file)
             return write(study_instance_uid, sop_instance_uid, file.getvalue())
 
-        self.store.write = public  # type: ignore[method-assign]
+        self.store.write = public  # type: ignore[assignment]
+
+    def begin(self, request: StoreRequest) -> None:
+        """Write nothing before all of it is there."""
 
 
 class GivesOneStatusForAll(Gateway):

@@ -201,7 +201,7 @@ def test_a_large_data_set_arrives_unharmed() -> None:
     taken: queue.Queue[bytes] = queue.Queue()
 
     def on_store(store: StoreRequest) -> Response:
-        taken.put(store.data_set)
+        taken.put(bytes(store.data_set))
         return Response(0x0000)
 
     with accepting(on_store) as address, request(address) as association:

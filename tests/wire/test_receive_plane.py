@@ -8,7 +8,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,15 @@ from pynetdicom import evt
 
 from simulator.wire import store_plane
 from simulator.wire.acceptor import Acceptor, EndAssociation
-from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing, Response, TimeOuts
+from simulator.wire.association import (
+    VERIFICATION,
+    Address,
+    Association,
+    Context,
+    Outgoing,
+    Response,
+    TimeOuts,
+)
 from simulator.wire.association import StoreRequest as Received
 from simulator.wire.command_set import command_set
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN
@@ -27,6 +35,7 @@ from simulator.wire.incidents import Incident
 from simulator.wire.pdu_builders import fragments, p_data
 from simulator.wire.pdu_stream import Pdv
 from simulator.wire.receive_plane import ReceivePlane
+from simulator.wire.terms import Incoming
 from tests.wire import pdus
 from tests.wire.listening import LONG, to_the_end
 from tests.wire.made import steady
@@ -86,17 +95,19 @@ def serving(
     on_store: Callable[[Received], Response] = _served,
     time_outs: TimeOuts = LONG,
     bound: Sequence[tuple[evt.EventType, Callable[[evt.Event], None]]] = (),
+    begin: Callable[[Received], Incoming | None] | None = None,
 ) -> Iterator[Side]:
     side = Side(0)
 
     def noted(received: Received) -> Response:
-        side.stored.put(received)
+        side.stored.put(replace(received, data_set=bytes(received.data_set)))  # it is only lent
         return on_store(received)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(store_plane.SWITCH, switch)
         contexts = [Context(CT, (EXPLICIT_VR_LITTLE_ENDIAN,))]
-        acceptor = Acceptor("GATEWAY", HOST, 0, contexts, noted, tell=side.incidents.put, time_outs=time_outs)
+        more: dict[str, Any] = {"tell": side.incidents.put, "time_outs": time_outs, "begin": begin}
+        acceptor = Acceptor("GATEWAY", HOST, 0, contexts, noted, **more)
     before = set(threading.enumerate())
     side.port = acceptor.start()
     for listener in acceptor._listeners:
@@ -155,7 +166,7 @@ def play(side: Side, turns: Sequence[Turn], where: Sequence[int], *, incident: b
         tuple(answers),
         rest,
         tuple(
-            (s.abstract_syntax_uid, s.transfer_syntax_uid, s.sop_class_uid, s.sop_instance_uid, s.data_set)
+            (s.abstract_syntax_uid, s.transfer_syntax_uid, s.sop_class_uid, s.sop_instance_uid, bytes(s.data_set))
             for s in stored
         ),
         tuple((each.problem, each.words, each.answer) for each in said),
@@ -386,6 +397,85 @@ def test_what_does_not_go_on_is_aborted(switch: str, sent: bytes, problem: str, 
         told = side.incidents.get(timeout=PATIENCE)
         assert told.problem == problem
         assert words in told.words
+
+
+# --- laid down while it comes ----------------------------------------------------------------------------
+
+
+class Laid:
+    """Keeps what it is given, and counts how often it was dropped."""
+
+    def __init__(self, request: Received) -> None:
+        self.request, self.size, self.dropped, self.data = request, 0, 0, b""
+
+    def add(self, data: memoryview) -> None:
+        self.data += data
+        self.size += len(data)
+
+    def drop(self) -> None:
+        self.dropped += 1
+
+
+@given(
+    st.integers(1, 300_000),
+    st.sampled_from((1000, 16384, 65536, 131072)),
+    st.lists(st.integers(0, 300_000), max_size=8),
+)
+@settings(derandomize=True, deadline=None, database=None, max_examples=40)
+def test_the_first_of_a_large_data_set_is_laid_down_in_order(size: int, maximum: int, where: list[int]) -> None:
+    laid: list[Laid] = []
+    seen: list[tuple[Laid | None, bytes]] = []
+
+    def begin(request: Received) -> Laid:
+        laid.append(Laid(request))
+        return laid[-1]
+
+    def on_store(received: Received) -> Response:
+        incoming = received.incoming
+        assert incoming is None or isinstance(incoming, Laid)
+        seen.append((incoming, bytes(received.data_set)))
+        return Response(0)
+
+    with serving("on", on_store, begin=begin) as side:
+        play(side, [Turn(plain(1, size, maximum) + plain(2, 100), 2), RELEASE], sorted(where), incident=False)
+    (first, whole), second = seen
+    assert second == (None, data_of(100, 2))
+    assert whole == data_of(size, 1)
+    if first is not None:
+        assert laid == [first]
+        assert (first.dropped, first.request.sop_instance_uid) == (1, "1.2.3.1")
+        assert 65536 <= first.size <= size
+        assert first.data == whole[: first.size]
+    elif size > 65536 + maximum:  # it was given up for a pause, or the peer's pieces are the pause
+        assert [each.dropped for each in laid] == [1] * len(laid)
+
+
+def test_what_is_laid_down_may_be_refused_and_the_data_set_is_whole_all_the_same() -> None:
+    with serving("on", begin=lambda _: None) as side:
+        seen = play(side, [Turn(plain(1, 200_000, 65536)), RELEASE], (), incident=False)
+    assert [each[-1] for each in seen.stored] == [data_of(200_000, 1)]
+
+
+@pytest.mark.parametrize("ending", [b"", pdus.ABORT, RELEASE.sent, pdus.data(3, 3, pdus.echo(1))])
+def test_what_was_laid_down_of_an_instance_that_does_not_come_is_dropped(ending: bytes) -> None:
+    laid: list[Laid] = []
+
+    def begin(request: Received) -> Laid:
+        laid.append(Laid(request))
+        return laid[-1]
+
+    sent = plain(1, 200_000, 65536)
+    with serving("on", begin=begin) as side:
+        with connected(side.port) as connection:
+            connection.settimeout(PATIENCE)
+            connection.sendall(REQUEST)
+            pdus.read_pdu(connection)
+            connection.sendall(sent[:150_000] + ending)
+            connection.shutdown(socket.SHUT_WR)
+            to_the_end(connection)
+        side.incidents.get(timeout=PATIENCE)
+        assert side.stored.empty()
+    assert [each.dropped for each in laid] == [1]
 
 
 def test_a_service_may_end_the_association() -> None:

@@ -1,0 +1,67 @@
+"""Memory is used again once nobody looks at it, and no sooner."""
+
+from __future__ import annotations
+
+import gc
+
+from simulator.wire import gathering
+from simulator.wire.gathering import Gathering, Memory
+
+
+def filled(memory: Memory, value: int, size: int = 1000) -> Gathering:
+    found = Gathering(memory)
+    found.make_room(0, size)
+    found.data[:size] = bytes([value]) * size
+    return found
+
+
+def test_what_is_kept_is_not_written_over_until_it_is_given_back() -> None:
+    memory = Memory()
+    one = filled(memory, 1)
+    kept = one.keep()
+    assert kept is not None
+    was = kept.data
+    one.make_room(0, 1000)
+    one.data[:1000] = bytes([2]) * 1000
+    assert kept.data[:1000] == bytes([1]) * 1000
+    kept.give_back()
+    other = Gathering(memory)
+    other.make_room(0, 10)
+    assert other.data is was
+
+
+def test_what_is_there_stays_where_more_room_is_made() -> None:
+    one = filled(Memory(), 7, 200_000)
+    with memoryview(one.data) as lent:
+        one.make_room(200_000, 1_000_000)
+        assert one.data[:200_000] == lent[:200_000] == bytes([7]) * 200_000
+
+
+def test_no_more_than_so_much_is_kept() -> None:
+    memory = Memory()
+    size = gathering._MOST // 4
+    kept = [filled(memory, number, size).keep() for number in range(5)]
+    assert [each is not None for each in kept] == [True] * 4 + [False]
+    first = kept.pop(0)
+    assert first is not None
+    first.give_back()
+    assert filled(memory, 5, size).keep() is not None
+
+
+def test_what_is_forgotten_counts_no_more() -> None:
+    memory = Memory()
+    for number in range(20):
+        assert filled(memory, number, gathering._MOST // 2).keep() is not None
+        gc.collect()
+    assert memory._kept == 0
+
+
+def test_what_waits_to_be_used_again_is_bounded() -> None:
+    memory = Memory()
+    several = [filled(memory, 1, gathering._LARGEST_USED_AGAIN) for _ in range(20)]
+    for each in [*several, filled(memory, 1, gathering._LARGEST_USED_AGAIN + 1)]:
+        each.close()
+    assert memory._waiting == sum(len(each) for each in memory._free) <= gathering._MOST
+    while memory._free:
+        assert len(memory.take()) <= gathering._LARGEST_USED_AGAIN
+    assert memory._waiting == 0
