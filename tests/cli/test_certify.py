@@ -209,6 +209,8 @@ def test_a_rehearsal_goes_through_everything(named: str, code: int, tmp_path: Pa
     assert done.stdout.startswith("seed 3\n")
     assert ("ae-title.called.wrong" in done.stdout) is (code == 1)
     assert "this was a rehearsal" in done.stdout
+    [page] = (tmp_path / "reports").glob("*/report.html")
+    assert "CERTIFIABLE: no" in page.read_text(encoding="utf-8")
 
 
 def test_a_facility_that_cannot_be_played_is_a_mistake(tmp_path: Path) -> None:
