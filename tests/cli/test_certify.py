@@ -179,8 +179,7 @@ def test_ctrl_c_loses_nothing_and_the_next_run_goes_on(tmp_path: Path, declared:
         env=environment(),
     ) as running:
         assert running.stdout is not None
-        while "echo[CT01]" not in running.stdout.readline() or running.poll() is not None:
-            pass
+        assert any("echo[CT01]: At CT01" in line for line in running.stdout)
         running.send_signal(signal.SIGINT)
         _, told = running.communicate(timeout=PATIENCE)
     assert running.returncode == 3
