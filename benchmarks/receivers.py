@@ -11,18 +11,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
+from simulator.gateway.index import Index
+from simulator.gateway.tables import FILE_NAME
 from simulator.wire.store_plane import SWITCH
 
 HOST = "127.0.0.1"
 DCMTK = Path("/usr/bin")
 ORTHANC = Path("/usr/sbin/Orthanc")
 STORAGE_PROFILE = Path("/etc/dcmtk/storescp.cfg")
-PATIENCE = 60.0
+PATIENCE = 120.0
+HELD = 100_000  # instances in a store that is full
+CT, EXPLICIT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
 # Without it each response of DCMTK waits for a delayed TCP acknowledgement.
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
 
@@ -106,6 +110,54 @@ def _gateway(folder: Path, plane: str) -> Iterator[Running]:
 
 
 @contextmanager
+def _full(folder: Path) -> Iterator[Running]:
+    """Run a gateway over a store that holds much already: rows by SQL, and for each a name of one small file."""
+    data = folder / "data"
+    fill(data, HELD)
+    with _gateway(folder, "on") as running:
+        yield replace(running, taken=lambda: _files(data / "instances") - HELD)
+
+
+def fill(data: Path, instances: int, a_study: int = 1000) -> None:
+    """Make a data folder of forwarded studies with so many instances."""
+    (data / "instances").mkdir(parents=True)
+    index = Index(data / FILE_NAME)
+    one = data / "one.dcm"
+    one.write_bytes(b"")
+    with index.transaction() as db:
+        for study in range(instances // a_study):
+            uid, name = f"1.2.{study}", f"{study:032x}"
+            (data / "instances" / name).mkdir()
+            files = [f"{name}/{number:032x}.dcm" for number in range(a_study)]
+            for file in files:
+                (data / "instances" / file).hardlink_to(one)
+            db.execute("INSERT INTO study VALUES (?, ?, 'forwarded', '[]', '[]', ?)", (uid, uid, uid))
+            rows = [
+                (
+                    f"{uid}.{number}",
+                    uid,
+                    f"{uid}.1",
+                    CT,
+                    EXPLICIT,
+                    "0" * 64,
+                    file,
+                    "AE",
+                    uid,
+                    "Q1234563",
+                    "A^B",
+                    "",
+                    "O",
+                )
+                for number, file in enumerate(files)
+            ]
+            db.executemany(f"INSERT INTO instance VALUES ({','.join('?' * 13)})", rows)  # noqa: S608
+            events = [(json.dumps({"event": "InstanceStored", "sop_instance_uid": row[0]}),) for row in rows]
+            db.executemany("INSERT INTO event (record) VALUES (?)", events)
+    index.close()
+    one.unlink()
+
+
+@contextmanager
 def _dcmtk(folder: Path, program: str, *options: object) -> Iterator[Running]:
     port, out = _free_port(), folder / "out"
     out.mkdir()
@@ -153,6 +205,7 @@ def _lacks(*files: Path) -> str:
 
 
 GATEWAY = Receiver("gateway", lambda folder: _gateway(folder, "on"))
+FULL = Receiver(f"gateway over a store of {HELD}", _full)
 WITHOUT_PLANE = Receiver("gateway, plane off (stock pynetdicom)", lambda folder: _gateway(folder, "off"))
 DCMRECV = Receiver("dcmrecv +B", lambda folder: _dcmrecv(folder, "+B"), _lacks(DCMTK / "dcmrecv", STORAGE_PROFILE))
 SINK = Receiver("dcmrecv --ignore", lambda folder: _dcmrecv(folder, "--ignore"), DCMRECV.missing)

@@ -31,6 +31,7 @@ REQUEST = command_set(
     affected_sop_instance_uid="1.2.826.0.1.3680043.8.498.1",
 )
 RESPONSE = message(1, response_to(REQUEST, 0))
+WAYS = ("through a front door", "through a fault relay", "directly")
 
 
 def receive(said: Connection, size: int) -> None:
@@ -60,6 +61,11 @@ def rate(port: int, stream: bytes, instances: int) -> float:
             while left:
                 left -= len(connection.recv(left))
         return instances / (time.perf_counter() - started)
+
+
+def a_stream(maximum_length: int) -> bytes:
+    """Return a C-STORE-RQ of a CT instance."""
+    return message(1, REQUEST, bytes(SIZE), maximum_length=maximum_length)
 
 
 def measured(stream: bytes, instances: int, way: str) -> float:
@@ -102,8 +108,8 @@ def main() -> None:
     options.add_argument("--instances", type=int, default=1001)
     options.add_argument("--maximum-length", type=int, default=131072)
     chosen = options.parse_args()
-    stream = message(1, REQUEST, bytes(SIZE), maximum_length=chosen.maximum_length)
-    for way in ("directly", "through a fault relay", "through a front door"):
+    stream = a_stream(chosen.maximum_length)
+    for way in WAYS:
         _, median, _ = sorted(measured(stream, chosen.instances, way) for _ in range(3))
         print(f"{way}: {median:.0f} instances/s, median of 3")
 

@@ -1,11 +1,13 @@
 """The gateway and its modality beside real peers: the same files, one after the other, in turns.
 
     python benchmarks/side_by_side.py [--quick] [--rounds 5] [--only receive send ...] [--out FOLDER] [--folder FOLDER]
+        [--disk FOLDER]
 
 Every figure is a median over the rounds; in a round each peer has its turn, so that what else the machine does meets
 all alike. Read the ratios. Writes `side-by-side.json`, `side-by-side.md` (tables) and `side-by-side.svg` (a plot) to
 `--out`. A peer that is not installed is passed over with a word. `--folder`: where files are made and received
-(default: the system's temporary folder).
+(default: the system's temporary folder); `--disk`: the same for storage commitment, of which the files must not lie in
+memory.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import chart, material, receivers, senders
+from benchmarks import chain, chart, material, receivers, relays, safekeeping, senders
 from benchmarks.material import Lot
 from benchmarks.receivers import DCMTK, HOST, Receiver, started
 
@@ -72,9 +74,11 @@ class Scale:
     tiny: int
     big: int
     many: int
+    sinks: int = 2
+    echoes: int = 10
 
 
-FULL, QUICK = Scale(5, 1001, 1001, 20, 5000), Scale(1, 100, 200, 2, 400)
+FULL, QUICK = Scale(5, 1001, 1001, 20, 5000), Scale(1, 100, 200, 2, 400, sinks=1, echoes=3)
 
 
 def receive(scale: Scale, folder: Path) -> Iterator[Figure]:
@@ -120,7 +124,7 @@ def _await_all(taken: Callable[[], int], expected: int, name: str) -> None:
 def send(scale: Scale, folder: Path) -> Iterator[Figure]:
     """Measure senders over one association, to the same receiver."""
     lots = material.make(folder, "ct", scale.ct, 512), material.make(folder, "tiny", scale.tiny, 64)
-    for receiver in (receivers.DCMRECV, receivers.SINK):
+    for receiver in (receivers.DCMRECV, receivers.SINK)[: scale.sinks]:
         if receiver.missing:
             continue
         for lot in lots:
@@ -146,7 +150,7 @@ def echo(scale: Scale, folder: Path) -> Iterator[Figure]:
             with started(receiver, folder / "scp") as running:
                 asks = [DCMTK / "echoscu", "-aec", "SCP", HOST, running.port]
                 senders.together([asks])
-                one = statistics.median(senders.together([asks]) for _ in range(10))
+                one = statistics.median(senders.together([asks]) for _ in range(scale.echoes))
                 many = senders.together([[*asks, "--repeat", ECHOES + 1]])
             setup.note(receiver.name, one * 1000)
             trip.note(receiver.name, (many - one) / ECHOES * 1000)
@@ -157,24 +161,78 @@ def echo(scale: Scale, folder: Path) -> Iterator[Figure]:
 def growth(scale: Scale, folder: Path) -> Iterator[Figure]:
     """Measure the gateway against itself: memory, and the cost of an instance, as one study grows."""
     lot = material.make(folder, "many", scale.many, 64)
-    memory = Figure(f"memory of the gateway, {lot.title}, 4 associations", "MB", ("after a tenth",), more=False)
+    memory = Figure(f"memory of the gateway, {lot.title}, 4 associations", "MB", ("after 100",), more=False)
     name = f"processor time of the gateway for an instance, {lot.title} of one study"
     cost = Figure(name, "us", ("the second tenth",), more=False)
-    tenth = scale.many // 10
+    tenth, first = scale.many // 10, material.make(folder, "first", 100, 64)
     for _ in range(scale.rounds):
         with started(receivers.GATEWAY, folder / "scp") as running:
-            peaks, seconds = [], []
+            senders.together([senders.dcmsend(running.port, part) for part in first.parts])
+            _await_all(running.taken, first.instances, "gateway")
+            peaks, seconds = [running.memory()], []
             for number, share in enumerate(_shares(lot, folder / "shares", tenth), 1):
                 senders.together([senders.dcmsend(running.port, part) for part in share])
-                _await_all(running.taken, number * tenth, "gateway")
+                _await_all(running.taken, first.instances + number * tenth, "gateway")
                 peaks.append(running.memory())
                 seconds.append(running.processor_seconds())
         memory.note("after all", peaks[-1])
-        memory.note("after a tenth", peaks[0])
+        memory.note("after 100", peaks[0])
         cost.note("the last tenth", (seconds[-1] - seconds[-2]) / tenth * 1e6)
         cost.note("the second tenth", (seconds[1] - seconds[0]) / tenth * 1e6)  # in the first, modules are loaded
     yield memory
     yield cost
+    yield _in_a_full_store(
+        scale, first if scale.rounds == 1 else material.make(folder, "more", 1000, 64), folder / "scp"
+    )
+
+
+def _in_a_full_store(scale: Scale, lot: Lot, folder: Path) -> Figure:
+    """Measure the cost of an instance in a store that holds much, against an empty one."""
+    name = f"processor time of the gateway for an instance, {lot.title}, in a store of {receivers.HELD}"
+    figure = Figure(name, "us", ("gateway",), more=False)
+    for _ in range(scale.rounds):
+        for receiver in (receivers.FULL, receivers.GATEWAY):
+            with started(receiver, folder) as running:
+                senders.together([senders.dcmsend(running.port, lot.parts[0])])  # has modules loaded
+                before = running.processor_seconds()
+                senders.together([senders.dcmsend(running.port, part) for part in lot.parts[1:]])
+                _await_all(running.taken, lot.instances, receiver.name)
+                seconds = running.processor_seconds() - before
+            figure.note(receiver.name, seconds / (lot.instances * 3 / 4) * 1e6)
+    return figure
+
+
+def whole(scale: Scale, folder: Path) -> Iterator[Figure]:
+    """Measure a study from the order to the destination; the files of the others lie on the disk already."""
+    if receivers.DCMRECV.missing:
+        return
+    lot = material.make(folder, "ct", scale.ct, 512)
+    other = "dcmsend, dcmrecv, dcmsend, dcmrecv"
+    figure = Figure(f"{lot.title}: order, synthesis, send, match, forward, checks", "s", (other,), more=False)
+    for _ in range(scale.rounds):
+        figure.note("simulate --scenario", chain.ours(scale.ct, folder / "chain"))
+        figure.note(other, chain.of_dcmtk(lot, folder / "scp"))
+    yield figure
+
+
+def commitment(scale: Scale, folder: Path) -> Iterator[Figure]:
+    """Measure storage commitment against an fsync of the same files, where files outlive a power cut."""
+    lot = material.make(folder, "ct", scale.ct, 512)
+    figure = Figure(f"storage commitment of {lot.title}", "s", ("fsync of the files",), more=False)
+    for _ in range(scale.rounds):
+        figure.note("gateway, from request to report", safekeeping.committed(lot, folder / "scp"))
+        figure.note("fsync of the files", safekeeping.synced(lot, folder / "copies"))
+    yield figure
+
+
+def capture(scale: Scale, _: Path) -> Iterator[Figure]:
+    """Measure what recording every connection costs, in relays that a facility's systems speak through."""
+    figure = Figure("C-STORE of CT 512x512x16 through relays, nothing written", "instances/s", relays.WAYS[1:])
+    stream = relays.a_stream(131072)
+    for _ in range(scale.rounds):
+        for way in relays.WAYS:
+            figure.note(way, relays.measured(stream, scale.ct, way))
+    yield figure
 
 
 def _shares(lot: Lot, folder: Path, size: int) -> Iterator[list[Path]]:
@@ -195,6 +253,9 @@ MEASURES: dict[str, Callable[[Scale, Path], Iterator[Figure]]] = {
     "send": send,
     "echo": echo,
     "growth": growth,
+    "whole": whole,
+    "commitment": commitment,
+    "capture": capture,
 }
 
 
@@ -229,15 +290,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=MEASURES, default=list(MEASURES))
     parser.add_argument("--out", type=Path, default=Path("reports"))
     parser.add_argument("--folder", type=Path, help="where files are made and received")
+    parser.add_argument("--disk", type=Path, help="the same for storage commitment: a file system on a disk")
     given = parser.parse_args(arguments)
     scale = QUICK if given.quick else FULL
     if given.rounds:
         scale = Scale(given.rounds, *list(asdict(scale).values())[1:])
     figures = []
-    with tempfile.TemporaryDirectory(prefix="side-by-side-", dir=given.folder) as name:
-        here = machine(Path(name))
+    prefix = "side-by-side-"
+    with (
+        tempfile.TemporaryDirectory(prefix=prefix, dir=given.folder) as name,
+        tempfile.TemporaryDirectory(prefix=prefix, dir=given.disk) as disk,
+    ):
+        here = machine(Path(name)) | {"files of storage commitment on": _file_system(Path(disk))}
         for measure in given.only:
-            for figure in MEASURES[measure](scale, Path(name) / measure):
+            place = Path(disk) if measure == "commitment" else Path(name)
+            for figure in MEASURES[measure](scale, place / measure):
                 figures.append(figure)
                 print(chart.table([figure]), flush=True)
     given.out.mkdir(parents=True, exist_ok=True)

@@ -85,7 +85,8 @@ class Gathering:
         if not self.data:
             self.data = self._memory.take()
         if size > len(self.data):
-            larger = bytearray(max(size, len(self.data) * 3 // 2, _FIRST))
+            sooner = len(self.data) * (3 if size < _LARGEST_USED_AGAIN else 4) // 2  # than for each fragment
+            larger = bytearray(max(size, sooner, _FIRST))
             larger[:held] = memoryview(self.data)[:held]
             self.data = larger  # and not longer in its place, since somebody may still hold what was lent of it
 
