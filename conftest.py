@@ -5,11 +5,19 @@ Its history says the same when it is saved and read again, and each expectation 
 
 from __future__ import annotations
 
+import signal
+
 from simulator.pytest_plugin import ScenarioItem
 from simulator.scenario import history
 from simulator.scenario.checks import check
 from simulator.scenario.run import CaseOutcome
 from tests.perturbation import broken_expectations
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C mean something again where a shell has put the tests into the background: tests interrupt runs."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_simulate_outcome(item: ScenarioItem, outcome: CaseOutcome) -> None:

@@ -29,9 +29,10 @@ ALLOWED = {
     "scenario": LEAVES | {"rules", "wire", "synthesis", "actors", ""},  # the version, which a run's folder names
     "report": LEAVES | {"scenario", ""},
     "certify": LEAVES | {"rules", "wire", "actors", "synthesis", "scenario", "report", ""},
+    "load": LEAVES | {"rules", "wire", "actors", "synthesis", "scenario", "report", ""},
     "conformance": LEAVES | {"rules", "wire", "gateway", ""},
     "cli": LEAVES
-    | {"rules", "wire", "gateway", "actors", "synthesis", "scenario", "report", "certify", "conformance", ""},
+    | {"rules", "wire", "gateway", "actors", "synthesis", "scenario", "report", "certify", "load", "conformance", ""},
     "__main__": frozenset(("cli",)),
     # What pytest loads: scenarios as tests.
     "pytest_plugin": LEAVES | {"scenario", "report"},
@@ -109,6 +110,14 @@ def scenario_modules(*names: str) -> set[str]:
 
 MODEL = scenario_modules("model", "history")
 JUDGE = scenario_modules("checks", "findings", "evidence")
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_nothing_imports_locust_but_what_is_given_to_it(file: Path) -> None:
+    """Locust changes threads, sockets and waiting of the whole process under whoever imports it."""
+    names = set(imports(file))
+    assert not {"locust", "gevent"} & {name.split(".")[0] for name in names} or file.name == "locustfile.py"
+    assert "simulator.load.locustfile" not in names
 
 
 @pytest.mark.parametrize("module", sorted(JUDGE))

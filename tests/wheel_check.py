@@ -41,6 +41,7 @@ def main() -> None:
         assert result["verdict"] == "pass", result["verdict"]
         assert {path.name for path in Path("reports/latest").iterdir()} >= {"junit.xml", "report.html", "history.jsonl"}
         run("--scenario", "unmatchd", code=2)
+        assert "CERTIFIABLE: no" in run("certify", "run", "--as-facility", "well", "--seed", "7")
     sys.stdout.write("the wheel works from an empty folder\n")
 
 

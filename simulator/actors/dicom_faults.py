@@ -56,7 +56,7 @@ class DicomReader:
             self._told_blind = True
             yield Blind(self._stream.unreadable)
 
-    def finish(self) -> Iterator[Effect]:
+    def finish(self, *, reset: bool = False) -> Iterator[Effect]:
         """Yield what was held back and never became whole."""
         yield from self._flush()
         yield from self._pass(self._stream.rest())

@@ -42,6 +42,11 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class EndHalf:
+    """Send on that this direction has ended (FIN), though its connection still stands."""
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """End both connections by `how`, after an A-ABORT to who is named."""
 
@@ -65,7 +70,7 @@ class Blind:
     why: str
 
 
-Effect = Pass | Answer | Wait | Pace | End | Injected | Blind
+Effect = Pass | Answer | Wait | Pace | EndHalf | End | Injected | Blind
 
 
 class Reader(Protocol):
@@ -74,8 +79,8 @@ class Reader(Protocol):
     def feed(self, piece: memoryview) -> Iterator[Effect]:
         """Yield the effects of the bytes that came; to be gone through before the next are fed."""
 
-    def finish(self) -> Iterator[Effect]:
-        """Yield the effects of the end of the stream."""
+    def finish(self, *, reset: bool = False) -> Iterator[Effect]:
+        """Yield the effects of the end of the stream. reset: it is one (RST), and no FIN."""
 
     def insert(self, data: bytes) -> Iterator[Effect]:
         """Put bytes of the relay's own between two PDUs, now or as soon as the one in hand is through."""

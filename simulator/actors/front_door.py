@@ -58,13 +58,14 @@ class FrontDoor(Relay):
         self._tell = tell
         self._connect_seconds = connect_seconds
         self._recordings: list[Recording] = []
+        self._last = 0
         self._changing = threading.Lock()
 
     @property
     def connections(self) -> int:
         """Return how many were made to it so far: the number of the last conversation. From any thread."""
         with self._changing:
-            return len(self._recordings)
+            return self._last
 
     def conversations(self, since: int = 0) -> tuple[Conversation, ...]:
         """Return each conversation whose number is above `since`, as far as it has come. From any thread."""
@@ -75,50 +76,60 @@ class FrontDoor(Relay):
     async def carry(self, requestor: socket.socket, caller: Name, number: int) -> None:
         """Pass a connection on, where somebody is behind, and record it."""
         requestor.setblocking(False)
-        call = _Call(requestor, self._recording(requestor, caller, number))
-        call.recording.open()
-        try:
-            if self.target is not None:
-                await self._pass(call, *self.target)
-            elif self.protocol == "DICOM":
-                await call.reject()
-            else:
-                call.close()
-        finally:
-            call.recording.close()
+        called = self.target if self.outgoing and self.target else address(requestor.getsockname())
+        with self._recorded(self.link, number, address(caller), called) as call:
+            await self._serve(Line(requestor, call))
 
-    def _recording(self, requestor: socket.socket, caller: Name, number: int) -> Recording:
-        """Begin to record a connection that was just made."""
-        called = self.target if self.outgoing and self.target else _address(requestor.getsockname())
+    @contextlib.contextmanager
+    def _recorded(
+        self, link: str, number: int, caller: tuple[str, int], called: tuple[str, int], *, within_tls: bool = False
+    ) -> Iterator[Call]:
+        """Record a connection from now on."""
         opened = datetime.now(UTC).isoformat()
-        begun = Conversation(self.link, number, self.protocol, opened, _address(caller), called)
+        begun = Conversation(link, number, self.protocol, opened, caller, called, within_tls=within_tls)
         recording = Recording(begun, self._tell)
         with self._changing:
             self._recordings.append(recording)
-        return recording
+            self._last = max(self._last, number)
+        recording.open()
+        try:
+            yield Call(recording)
+        finally:
+            recording.close()
 
-    async def _pass(self, call: _Call, host: str, port: int) -> None:
+    async def _serve(self, line: Line) -> None:
+        """Pass on what a requestor says, where somebody is behind; else answer in that one's stead."""
+        if self.target is None:
+            await (reject(line) if self.protocol == "DICOM" else line.close())
+            return
+        acceptor = await self._reached(line.connection, line.call, *self.target)
+        if acceptor is None:
+            return
+        call = line.call
+        with acceptor:
+            readers = (call.reader("requestor"), call.reader("acceptor"))
+            await Passage(line.connection, acceptor, readers, tell=nothing, ended=call.ended).converse()
+
+    async def _reached(self, requestor: socket.socket, call: Call, host: str, port: int) -> socket.socket | None:
+        """Return a connection with who is behind; where that cannot be had, the requestor is to see a reset."""
         try:
             acceptor = await reach(host, port, self._connect_seconds)
         except Unreached as error:
             if self.outgoing and error.tried is not None:
-                call.recording.between(*map(_address, error.tried))
+                call.recording.between(*map(address, error.tried))
             call.recording.unreached(_why(error.why))
-            reset_on_close(call.connection)
-            return
-        with acceptor:
-            if self.outgoing:
-                with contextlib.suppress(OSError):  # it was reset at once
-                    call.recording.between(_address(acceptor.getsockname()), _address(acceptor.getpeername()))
-            readers = (call.reader("requestor"), call.reader("acceptor"))
-            await Passage(call.connection, acceptor, readers, tell=_nothing, ended=call.ended).converse()
+            reset_on_close(requestor)
+            return None
+        if self.outgoing:
+            with contextlib.suppress(OSError):  # it was reset at once
+                call.recording.between(address(acceptor.getsockname()), address(acceptor.getpeername()))
+        return acceptor
 
 
-class _Call:
-    """A connection that was made to the door, with its recording and its clock."""
+class Call:
+    """A connection that was made to a door, as it is recorded: the recording, and its clock."""
 
-    def __init__(self, connection: socket.socket, recording: Recording) -> None:
-        self.connection = connection
+    def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self._loop = asyncio.get_running_loop()
         self._opened = self._loop.time()
@@ -128,6 +139,10 @@ class _Call:
         """Return how many have gone since it was made."""
         return self._loop.time() - self._opened
 
+    def add(self, by: Side, piece: bytes | memoryview) -> None:
+        """Record what a side said."""
+        self.recording.add(self.seconds, by, memoryview(piece))
+
     def reader(self, by: Side) -> _Recorder:
         """Return who records what a side says."""
         return _Recorder(self, by)
@@ -136,60 +151,82 @@ class _Call:
         """Note how a side ended."""
         self.recording.end(self.seconds, by, how)
 
-    def close(self) -> None:
-        """Note that the door itself closes, in the acceptor's stead."""
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-        self.ended("acceptor", "fin")
 
-    async def reject(self) -> None:
-        """Answer an A-ASSOCIATE-RQ in the acceptor's stead; who sends anything else finds the connection closed."""
-        try:
-            async with asyncio.timeout(_REQUEST_SECONDS):
-                asked = await self._has_asked()
-            if asked:
-                self.recording.add(self.seconds, "acceptor", memoryview(_NOT_NOW))
-                await self._loop.sock_sendall(self.connection, _NOT_NOW)
-                async with asyncio.timeout(LINGER_SECONDS):  # the requestor is to close first (PS3.8 9.2.2, AA-6)
-                    while await self._heard():
-                        pass
-            self.close()
-        except TimeoutError:
-            self.close()
-        except OSError:
-            self.ended("requestor", "rst")
+class Line:
+    """The connection with one of the two peers, where the door itself speaks in the stead of the other; recorded."""
 
-    async def _has_asked(self) -> bool:
-        """Return whether an A-ASSOCIATE-RQ came; False as soon as that is settled."""
-        stream = PduStream(whole=True)
-        while piece := await self._heard():
-            for part in stream.feed(piece):
-                return isinstance(part, Pdu) and part.kind == ASSOCIATE_RQ
-        return False
+    def __init__(self, connection: socket.socket, call: Call, peer: Side = "requestor") -> None:
+        self.connection = connection
+        self.call = call
+        self.peer: Side = peer
+        self.own: Side = "acceptor" if peer == "requestor" else "requestor"
+        self._loop = asyncio.get_running_loop()
 
-    async def _heard(self) -> bytes:
-        """Return what the requestor says next, recorded; nothing when it has ended."""
+    async def hear(self) -> bytes:
+        """Return what the peer says next; nothing when it has ended. Raises `OSError`."""
         piece = await self._loop.sock_recv(self.connection, PIECE)
         if piece:
-            self.recording.add(self.seconds, "requestor", memoryview(piece))
+            self.call.add(self.peer, piece)
         else:
-            self.ended("requestor", "fin")
+            self.call.ended(self.peer, "fin")
         return piece
+
+    async def say(self, data: bytes) -> None:
+        """Send it all. Raises `OSError`."""
+        if data:
+            self.call.add(self.own, data)
+            await self._loop.sock_sendall(self.connection, data)
+
+    async def close(self) -> None:
+        """Say that nothing more comes."""
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+        self.call.ended(self.own, "fin")
+
+    async def hear_out(self) -> None:
+        """Let the peer end the connection, which it is to do first. Raises `TimeoutError`, and `OSError` of a reset."""
+        async with asyncio.timeout(LINGER_SECONDS):
+            while await self.hear():
+                pass
+
+
+async def reject(line: Line) -> None:
+    """Answer an A-ASSOCIATE-RQ in the acceptor's stead; who sends anything else finds the connection closed."""
+    try:
+        async with asyncio.timeout(_REQUEST_SECONDS):
+            asked = await _has_asked(line)
+        if asked:
+            await line.say(_NOT_NOW)
+            await line.hear_out()  # the requestor is to close first (PS3.8 9.2.2, AA-6)
+        await line.close()
+    except TimeoutError:
+        await line.close()
+    except OSError:
+        line.call.ended(line.peer, "rst")
+
+
+async def _has_asked(line: Line) -> bool:
+    """Return whether an A-ASSOCIATE-RQ came; False as soon as that is settled."""
+    stream = PduStream(whole=True)
+    while piece := await line.hear():
+        for part in stream.feed(piece):
+            return isinstance(part, Pdu) and part.kind == ASSOCIATE_RQ
+    return False
 
 
 class _Recorder:
     """Reads one side for the relay: everything passes as it comes."""
 
-    def __init__(self, call: _Call, by: Side) -> None:
+    def __init__(self, call: Call, by: Side) -> None:
         self._call = call
         self._by = by
 
     def feed(self, piece: memoryview) -> Iterator[Effect]:
         """Yield what came, recorded."""
-        self._call.recording.add(self._call.seconds, self._by, piece)
+        self._call.add(self._by, piece)
         yield Pass(piece)
 
-    def finish(self) -> Iterator[Effect]:
+    def finish(self, *, reset: bool = False) -> Iterator[Effect]:
         """Yield nothing: no byte is held back."""
         return iter(())
 
@@ -198,11 +235,11 @@ class _Recorder:
         raise AssertionError("nothing is inserted at a front door")
 
 
-def _nothing(*_: object) -> None:
+def nothing(*_: object) -> None:
     """Hear of no effect: a door has none but to pass."""
 
 
-def _address(name: Name) -> tuple[str, int]:
+def address(name: Name) -> tuple[str, int]:
     """Return address and port of a socket's name; IPv4 that came by a socket of IPv6 is IPv4."""
     host, port = name[:2]
     mapped = host.removeprefix("::ffff:")

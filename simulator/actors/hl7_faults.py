@@ -34,7 +34,7 @@ class Hl7Reader:
             at = yield from self._frame_part(data, at) if self._inside else self._gap(data, at)
         self._offset += len(data)
 
-    def finish(self) -> Iterator[Effect]:
+    def finish(self, *, reset: bool = False) -> Iterator[Effect]:
         """Yield what came of a frame that never ended."""
         yield from self._pass(bytes(self._frame))
 

@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from simulator import resources
@@ -16,22 +16,12 @@ from simulator.actors.observation import Observe
 from simulator.errors import NotDicom, StartError, UsageError
 from simulator.events import ConnectionEnded, PduReceived, PduSent, ScriptEnded
 from simulator.wire import pdu_facts
+from simulator.wire.association import Outgoing
 from simulator.wire.command_set import STATUS
-from simulator.wire.pdu_script import (
-    HL7,
-    AwaitEnd,
-    Bytes,
-    Close,
-    FromFile,
-    Heard,
-    Pause,
-    Receive,
-    Send,
-    Step,
-    hexadecimal,
-)
+from simulator.wire.pdu_script import HL7, AwaitEnd, Close, Pause, Receive, Send, Step
 from simulator.wire.pdu_stream import KINDS, Message, MessageReader, Pdu, PduStream
 from simulator.wire.pdus import ABORT, ASSOCIATE_RQ, HEAD, NAMES, P_DATA_TF
+from simulator.wire.script_contents import Bytes, Content, FromFile, Heard, Interleaved, NamedMessage, hexadecimal
 
 _HEAD_SHOWN = 32
 _SEND_SECONDS = 10.0
@@ -56,15 +46,22 @@ class _Cut(_Astray):
 
 
 class RawPeer:
-    """Plays one script over one TCP connection, as the requestor (`play`) or as the acceptor (`listen`).
+    """Plays one script over a TCP connection, as the requestor (`play`) or as the acceptor (`listen`).
 
     It raises for no peer's fault: the first step that does not go as written ends the script, and `ScriptEnded` says
     why. A send whose bytes the peer takes no more goes as written where the next step awaits the end.
-    Raises `UsageError` when a file of the script cannot be read.
+    instances: returns the instance of a name (`study#2`) that the script sends.
+    Raises `UsageError` when a file of the script cannot be read, or nobody knows its instances.
     """
 
-    def __init__(self, steps: Sequence[Step], observe: Observe, observer: str = "raw-peer") -> None:
-        self._steps = tuple(_resolved(step) for step in steps)
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        observe: Observe,
+        observer: str = "raw-peer",
+        instances: Callable[[str], Outgoing] | None = None,
+    ) -> None:
+        self._steps = tuple(_resolved(step, instances) for step in steps)
         self._observe = observe
         self._observer = observer
         self._listener: socket.socket | None = None
@@ -83,14 +80,19 @@ class RawPeer:
             return False
         return self._play(connection)
 
-    def listen(self, within: float = 30.0) -> int:
-        """Listen on loopback, return the port, and play the script on the first connection that comes."""
+    def listen(self, within: float = 30.0, connections: int = 1) -> int:
+        """Listen on loopback, return the port, and play the script on each of the first so many connections.
+
+        One after the other; each must come `within` so many seconds. What does not go as written ends it all.
+        """
         try:
             self._listener = socket.create_server(("127.0.0.1", 0))
         except OSError as error:
             raise StartError(f"{self._observer} cannot listen: {error.strerror}") from error
         self._listener.settimeout(within)
-        self._thread = threading.Thread(target=self._accept, args=(self._listener,), name=self._observer, daemon=True)
+        self._thread = threading.Thread(
+            target=self._accept, args=(self._listener, connections), name=self._observer, daemon=True
+        )
         self._thread.start()
         return int(self._listener.getsockname()[1])
 
@@ -112,17 +114,27 @@ class RawPeer:
             self._thread.join()
             self._listener = self._thread = None
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, connections: int) -> None:
         with listener:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                self._ended(0, "nobody connected")
-                return
-        self._play(connection)
+            for number in range(1, connections + 1):
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    self._ended(0, "nobody connected" if number == 1 else f"connection {number} did not come")
+                    return
+                done, problem = self._perform(connection)
+                if problem:
+                    break
+        self._ended(done, problem)
 
     def _play(self, made: socket.socket | None) -> bool:
         """Play the script on a connection; None is one that was reset at once."""
+        done, problem = self._perform(made)
+        self._ended(done, problem)
+        return not problem
+
+    def _perform(self, made: socket.socket | None) -> tuple[int, str]:
+        """Play the script on a connection; return how many steps went as written, and what the next one did not."""
         done, problem = 0, ""
         with made or socket.socket() as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -142,8 +154,7 @@ class RawPeer:
             except _Astray as astray:
                 problem = f"step {done + 1}: {astray}"
             line.close()
-        self._ended(done, problem)
-        return not problem
+        return done, problem
 
     def _ended(self, done: int, problem: str) -> None:
         event = ScriptEnded(observer=self._observer, done=done, steps=len(self._steps), problem=problem)
@@ -354,12 +365,28 @@ def _head(raw: bytes) -> str:
     return raw[:_HEAD_SHOWN].hex(" ")
 
 
-def _resolved(step: Step) -> Step:
-    """Return the step with the bytes of its file. Raises `UsageError` when that cannot be read."""
-    if not (isinstance(step, Send) and isinstance(step.what, FromFile)):
-        return step
-    file = resources.folder(_FOLDER) / f"{step.what.name}.hex"
+def _resolved(step: Step, instances: Callable[[str], Outgoing] | None) -> Step:
+    """Return the step with the bytes of its file or its instances. Raises `UsageError`."""
+    return Send(_content(step.what, instances)) if isinstance(step, Send) else step
+
+
+def _content(what: Content, instances: Callable[[str], Outgoing] | None) -> Content:
+    match what:
+        case FromFile(name):
+            return Bytes(_read_file(name))
+        case NamedMessage(instance=name) if name:
+            if instances is None:
+                raise UsageError(f"the script sends instance {name}, and there are no studies here")
+            return what.with_instance(instances(name))
+        case Interleaved(messages):
+            whole = (_content(each, instances) for each in messages)
+            return Interleaved(tuple(each for each in whole if isinstance(each, NamedMessage)))
+    return what
+
+
+def _read_file(name: str) -> bytes:
+    file = resources.folder(_FOLDER) / f"{name}.hex"
     try:
-        return Send(Bytes(hexadecimal(file.read_text(encoding="utf-8"))))
+        return hexadecimal(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read: {error}") from error

@@ -15,7 +15,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
-from simulator.actors.effects import Answer, Blind, Effect, End, Injected, Pace, Pass, Reader, Wait
+from simulator.actors.effects import Answer, Blind, Effect, End, EndHalf, Injected, Pace, Pass, Reader, Wait
 from simulator.actors.observation import Observe
 from simulator.errors import StartError
 from simulator.events import HarnessFailed
@@ -214,7 +214,8 @@ class _Ended(Exception):
 class Passage:
     """Both directions between two sockets, each gone through by its reader.
 
-    tell: hears of what a reader says that is not done to the bytes. ended: hears how a side ended, as it does.
+    tell: hears of what a reader says that is not done to the bytes. ended: hears how a side ended, as it does. ahead:
+    the side whose reader was given bytes before; it is fed with nothing first, and says what becomes of them.
     """
 
     def __init__(
@@ -225,6 +226,7 @@ class Passage:
         *,
         tell: Callable[[Injected | Blind, Side], None],
         ended: Callable[[Side, How], None],
+        ahead: Side | None = None,
     ) -> None:
         for end in (requestor, acceptor):
             end.setblocking(False)
@@ -234,6 +236,7 @@ class Passage:
         self._back = _Direction("acceptor", readers[1], acceptor, requestor)
         self._tell = tell
         self._tell_end = ended
+        self._ahead = ahead
 
     async def converse(self) -> None:
         """Carry both directions to their end."""
@@ -260,28 +263,42 @@ class Passage:
         buffer = bytearray(PIECE)
         view = memoryview(buffer)
         size = 1
+        if self._ahead == direction.by:
+            held = direction.reader.feed(view[:0])
+            if not await self._go_through(held, direction, other):
+                return
         while size:
             try:
                 size = await loop.sock_recv_into(direction.source, buffer)
             except OSError:
                 size, direction.source_lost = 0, True
-            effects = direction.reader.feed(view[:size]) if size else direction.reader.finish()
-            try:
-                answers = await self._carry_out(effects, direction)
-            except OSError:
-                # Who was sent to is gone; what it said before that is still to be read, by the other pump.
-                other.source_lost = True
-                if other.is_over:
-                    self._lost(other)
+            reader = direction.reader
+            effects = reader.feed(view[:size]) if size else reader.finish(reset=direction.source_lost)
+            if not await self._go_through(effects, direction, other):
                 return
-            for answer in answers:
-                await self._carry_out(other.reader.insert(answer), other)
         direction.is_over = True
         if direction.source_lost:  # reset by the peer: the other one shall see the same
             self._lost(direction)
         self._tell_end(direction.by, "fin")
         with contextlib.suppress(OSError):
             direction.sink.shutdown(socket.SHUT_WR)
+
+    async def _go_through(self, effects: Iterator[Effect], direction: _Direction, other: _Direction) -> bool:
+        """Do what a reader says, and return whether there is still somebody to send to. Raises `_Ended`."""
+        try:
+            answers = await self._carry_out(effects, direction)
+        except OSError:
+            # Who was sent to is gone; what it said before that is still to be read, by the other pump.
+            other.source_lost = True
+            if other.is_over:
+                self._lost(other)
+            return False
+        for answer in answers:
+            try:
+                await self._carry_out(other.reader.insert(answer), other)
+            except OSError:  # who is answered is gone; what it said before that is still to be read
+                direction.source_lost = True
+        return True
 
     def _lost(self, direction: _Direction) -> None:
         """Raise `_Ended`: the source of a direction reset its connection."""
@@ -302,6 +319,9 @@ class Passage:
                         await asyncio.sleep(seconds)
                     case Pace(rate):
                         direction.rate = rate
+                    case EndHalf():
+                        with contextlib.suppress(OSError):
+                            direction.sink.shutdown(socket.SHUT_WR)
                     case End():
                         raise _Ended(effect)
                     case Injected() | Blind():

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from simulator.certify import evidence
+from simulator.certify import evidence, matrix
 from simulator.certify.cards import Card
 from simulator.certify.desk import Desk, Look, Progress
 from simulator.certify.diagnosis import diagnose
 from simulator.certify.judging import judge, study_uid
-from simulator.certify.outcome import CheckOutcome, TestOutcome, TestVerdict
+from simulator.certify.outcome import CheckOutcome, ContextSeen, TestOutcome, TestVerdict
 from simulator.certify.programme import Test
 from simulator.certify.rig import Play, Rig
 from simulator.certify.scene import Scene
@@ -29,9 +29,16 @@ _MAY_STILL_COME = frozenset(("nothing-came", "expected-not-seen", "hl7.no-order"
 
 
 class Attempt:
-    """One attempt at `test`, with the evidence under `folder`."""
+    """One attempt at `test`, with the evidence in `folder`, somewhere in the session's folder `root`.
 
-    def __init__(self, test: Test, rig: Rig, desk: Desk, folder: Path) -> None:
+    minutes: for it, where they are not those of the declaration.
+    """
+
+    def __init__(
+        self, test: Test, rig: Rig, desk: Desk, root: Path, folder: Path, minutes: float | None = None
+    ) -> None:
+        self._minutes = rig.declared.minutes if minutes is None else minutes
+        self._root = root
         self._test = test
         self._rig = rig
         self._desk = desk
@@ -44,17 +51,19 @@ class Attempt:
         number: which attempt at this test it is, from 1. Raises `StartError` when the gateway does not start.
         """
         began = time.monotonic()
-        with self._rig.gateway(self._test, self._folder / "gateway") as play:
+        with self._rig.gateway(self._test, self._folder / evidence.GATEWAY) as play:
             self._do_our_part(play)
-            self._desk.begin(self._test, play, self._rig.declared.minutes)
+            self._desk.begin(self._test, play, self._minutes)
             ended = self._watch(play, began)
         if ended == "stop":
             return None
         seconds = time.monotonic() - began
-        kept = evidence.keep(self._folder, play.conversations(), play.history(), self._folder / "gateway" / "data")
+        kept = evidence.keep(self._root, self._folder, play.conversations(), play.history())
         scene, findings = self._scene(play, seconds, kept.captures)
         cards = diagnose(scene) if _verdict(findings) != "error" else ()
-        return self._outcome(number, seconds, findings, cards, kept, why="ended by hand" if ended == "end" else "")
+        shown = matrix.contexts(scene)
+        why = "ended by hand" if ended == "end" else ""
+        return self._outcome(number, seconds, findings, cards, shown, kept, why)
 
     def _do_our_part(self, play: Play) -> None:
         """Send what the tool sends itself before anybody does anything."""
@@ -70,7 +79,7 @@ class Attempt:
 
         Return `end` or `stop` where the desk says so before.
         """
-        seen, changed, seconds = 0, began, self._rig.declared.minutes * 60
+        seen, changed, seconds = 0, began, self._minutes * 60
         while (left := began + seconds - time.monotonic()) > 0:
             self._rig.pulse.wait(_LOOK_SECONDS)
             looked = time.monotonic()
@@ -135,6 +144,7 @@ class Attempt:
         seconds: float,
         findings: tuple[Finding, ...],
         cards: tuple[Card, ...],
+        shown: tuple[ContextSeen, ...],
         kept: evidence.Kept,
         why: str,
     ) -> TestOutcome:
@@ -159,6 +169,7 @@ class Attempt:
             seconds=round(seconds, 3),
             checks=tuple(map(_check, findings)),
             cards=cards,
+            contexts=shown,
             attestation=attestation,
             steps=kept.steps,
             captures=kept.files,

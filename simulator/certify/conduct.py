@@ -6,7 +6,7 @@ some of them once more (a part). Whoever drives it (`desk`) is asked after each 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from simulator.certify.answer import PREFLIGHT
 from simulator.certify.attempt import Attempt
@@ -16,10 +16,13 @@ from simulator.certify.judging import calling_ae_title
 from simulator.certify.outcome import TestOutcome
 from simulator.certify.preflight import Preflight
 from simulator.certify.programme import Test
-from simulator.certify.rig import Rig
+from simulator.certify.rig import Counts, Rig
 from simulator.certify.session import Pass, Session, Whole
 from simulator.wire import negotiation, transcript
 from simulator.wire.conversation import Side
+
+PREFLIGHT_MINUTES = 0.5
+"""For each call of a system in a preflight."""
 
 
 class Conduct:
@@ -29,17 +32,36 @@ class Conduct:
         self._session = session
         self._rig = rig
         self._desk = desk
+        self._looked_at: Counts = {}
 
-    def preflight(self, in_pass: Pass | None = None) -> tuple[TestOutcome, ...]:
-        """Probe every system, and return what came of it."""
-        under = in_pass or self._pass("part")
+    def preflight(self, *, both_ways: bool = False) -> tuple[TestOutcome, ...]:
+        """Probe every system, and return what came of it.
+
+        both_ways: where that is clear, have each system that sends call too, which somebody has to do there.
+        """
+        under = self._pass("part")
         outcomes = []
-        for outcome in Preflight(self._rig, self._session.folder / "evidence" / "preflight").run():
+        for outcome in Preflight(self._rig, self._session.folder).run():
             with self._session.attempt(under, f"{PREFLIGHT}/{outcome.id}") as trying:
                 trying.ended(outcome)
             outcomes.append(outcome)
+        if both_ways and all(outcome.verdict == "pass" for outcome in outcomes):
+            outcomes += self._called(under)
         self._remember()
         return tuple(outcomes)
+
+    def _called(self, under: Pass) -> Iterator[TestOutcome]:
+        """Have each system that sends call the gateway; yield what came of it."""
+        for test in self._session.applicable:
+            if test.kind != "echo":
+                continue
+            with self._session.attempt(under, f"{PREFLIGHT}/{test.id}") as trying:
+                root = self._session.folder
+                attempt = Attempt(test, self._rig, self._desk, root, trying.evidence, PREFLIGHT_MINUTES)
+                if (outcome := attempt.run(1)) is None:
+                    return
+                trying.ended(outcome)
+                yield outcome
 
     def go_on(self) -> tuple[TestOutcome, ...]:
         """Go on with the pass that was cut off, or begin a new one; return what was tried now."""
@@ -65,7 +87,7 @@ class Conduct:
         while True:
             number = len(self._session.attempts(test.id)) + 1
             with self._session.attempt(under, test.id) as trying:
-                outcome = Attempt(test, self._rig, self._desk, trying.evidence).run(number)
+                outcome = Attempt(test, self._rig, self._desk, self._session.folder, trying.evidence).run(number)
                 if outcome is None:
                     return "stop"
                 trying.ended(outcome)
@@ -86,7 +108,8 @@ class Conduct:
     def _remember(self) -> None:
         """Keep how each system has shown itself (PS3.7 D.3.3.2)."""
         names = {system.ae_title: system.name for system in self._session.declared.systems}
-        for conversation in self._rig.conversations():
+        since, self._looked_at = self._looked_at, self._rig.counts()
+        for conversation in self._rig.conversations(since):
             said = transcript.read(conversation)
             called = conversation.link.removeprefix("gateway->")
             side: Side = "acceptor" if called in names.values() else "requestor"

@@ -6,6 +6,7 @@ field. The tests of the session are derived from it (`programme`).
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from ruamel.yaml import YAML
 
 from simulator import strict_yaml
 from simulator.errors import LoadError, Problem
+from simulator.rules.sop_classes import by_name, storage_classes
 from simulator.rules.transfer_syntaxes import ACCEPTED
 from simulator.site import AETitle, SopClassName, Tls
 from simulator.synthesis import compression
@@ -25,7 +28,8 @@ Role = Literal["sends", "receives", "commitment"]
 """What a system does: sends images, receives them, asks for storage commitment of what it sent."""
 
 _NAME = "^[A-Za-z][A-Za-z0-9-]{0,15}$"
-_DEFAULT_SYNTAXES = ("ExplicitVRLittleEndian", "ImplicitVRLittleEndian")
+_WIDE = 4096  # characters in a line of YAML: none is folded
+DEFAULT_SYNTAXES = ("ExplicitVRLittleEndian", "ImplicitVRLittleEndian")
 
 
 class _Strict(BaseModel):
@@ -42,6 +46,13 @@ def _transfer_syntax(name: str) -> str:
     return name
 
 
+def _taken_class(name: str) -> str:
+    if by_name(name) not in storage_classes():
+        raise ValueError(f"the gateway does not take {by_name(name).name} (slide AE Specifications)")
+    return name
+
+
+TakenClassName = Annotated[SopClassName, AfterValidator(_taken_class)]
 TransferSyntaxName = Annotated[str, AfterValidator(_transfer_syntax)]
 
 
@@ -76,20 +87,20 @@ class System(_Strict):
     does: Annotated[tuple[Role, ...], Field(min_length=1)] = Field(
         description="sends images, receives them, asks for storage commitment."
     )
-    sop_classes: tuple[SopClassName, ...] = Field(default=(), description="Of the images that it sends or receives.")
+    sop_classes: tuple[TakenClassName, ...] = Field(default=(), description="Of the images that it sends or receives.")
     transfer_syntaxes: Annotated[tuple[TransferSyntaxName, ...], Field(min_length=1)] = Field(
-        default=_DEFAULT_SYNTAXES, description="In which it sends them."
+        default=DEFAULT_SYNTAXES, description="In which it sends them."
     )
     tls: bool = Field(default=False, description="It speaks DICOM over TLS.")
 
     @model_validator(mode="after")
     def _can_do_what_it_does(self) -> System:
         if not self.sop_classes and {"sends", "receives"} & set(self.does):
-            raise ValueError(f"{self.name} sends or receives images: name their `sop_classes`")
+            raise ValueError(f"name the `sop_classes` of the images that {self.name} sends or receives")
         if self.port is None and {"receives", "commitment"} & set(self.does):
-            raise ValueError(f"{self.name} is called by the gateway for that: name the `port` on which it listens")
+            raise ValueError(f"name the `port` on which {self.name} listens: the gateway calls it for that")
         if "commitment" in self.does and "sends" not in self.does:
-            raise ValueError(f"{self.name} asks for commitment of what it sent, so it `sends` too")
+            raise ValueError(f"who asks for commitment of what it sent `sends` too, and so does {self.name}")
         return self
 
 
@@ -133,6 +144,20 @@ class Declaration(_Strict):
             raise ValueError("a system speaks DICOM over TLS, so `gateway` needs its `tls`")
         return self
 
+    @model_validator(mode="after")
+    def _can_speak_tls(self) -> Declaration:
+        here = self.gateway.tls
+        for system in self.systems:
+            if not system.tls or here is None:
+                continue
+            if system.port is not None and here.ca is None:
+                raise ValueError(
+                    f"the system {system.name} is called over TLS, which needs `gateway.tls` with its `ca`"
+                )
+            if "sends" in system.does and here.port == "off":
+                raise ValueError(f"the system {system.name} sends over TLS, which needs a `port` in `gateway.tls`")
+        return self
+
     def system(self, name: str) -> System:
         """Return the system of this name. Raises `KeyError`."""
         return next(system for system in self.systems if system.name == name)
@@ -141,14 +166,20 @@ class Declaration(_Strict):
 Resolve = Callable[[str], object]
 
 
-def load(file: Path, resolve: Resolve | None = None) -> Declaration:
+def load(file: Path, resolve: Resolve | None = None, *, files: bool = True) -> Declaration:
     """Return the declaration in `file`. Raises `LoadError` with every mistake as file:line:column.
 
-    A host that does not resolve is one. resolve: raises `OSError` for such a host.
+    A host that does not resolve is one, and so is a file that it names and that is not there. resolve: raises
+    `OSError` for such a host. files: whether they are looked for.
     """
     content = strict_yaml.read(file)
-    declared = strict_yaml.validate(Declaration, content, file)
+    declared = _with_files_from(strict_yaml.validate(Declaration, content, file), file.parent)
     problems = []
+    for key, named in _files(declared.gateway.tls).items():
+        if files and not named.is_file():
+            line, column = strict_yaml.place([(content, ())], ("gateway", "tls", key))
+            message = f"gateway.tls.{key}: there is no file {named}"
+            problems.append(Problem(str(file), line, column, message, "`simulate certs` makes a set to try"))
     for path, host in _hosts(declared):
         if problem := unresolved(host, resolve):
             line, column = strict_yaml.place([(content, ())], path)
@@ -159,6 +190,35 @@ def load(file: Path, resolve: Resolve | None = None) -> Declaration:
     if problems:
         raise LoadError(problems)
     return declared
+
+
+def copy(file: Path, to: Path) -> None:
+    """Copy a declaration that was loaded before; files that it names by relative paths are named by whole ones."""
+    content = strict_yaml.read(file)
+    declared = strict_yaml.validate(Declaration, content, file)
+    relative = {key: named for key, named in _files(declared.gateway.tls).items() if not named.is_absolute()}
+    if not relative:
+        shutil.copyfile(file, to)
+        return
+    for key, named in relative.items():
+        content["gateway"]["tls"][key] = str(file.parent.absolute() / named)
+    yaml = YAML()
+    yaml.width = _WIDE
+    with to.open("w", encoding="utf-8") as out:
+        yaml.dump(content, out)
+
+
+def _with_files_from(declared: Declaration, folder: Path) -> Declaration:
+    """Return a declaration with the files that its relative paths name taken from `folder`."""
+    here = declared.gateway
+    if here.tls is None:
+        return declared
+    tls = here.tls.model_copy(update={key: folder.absolute() / named for key, named in _files(here.tls).items()})
+    return declared.model_copy(update={"gateway": here.model_copy(update={"tls": tls})})
+
+
+def _files(tls: Tls | None) -> dict[str, Path]:
+    return {key: value for key in ("certificate", "key", "ca") if (value := getattr(tls, key, None)) is not None}
 
 
 def unresolved(host: str, resolve: Resolve | None = None) -> str:

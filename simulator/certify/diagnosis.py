@@ -5,6 +5,7 @@ Each rule looks at the scene for one thing. What one card explains is not said a
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -48,6 +49,8 @@ _WEIGHT: Final[Mapping[Level, int]] = {"must": 0, "should": 1, "note": 2}
 _MADE_GOOD: Final = frozenset(
     ("TCP", "TLS", "association", "presentation context", "DIMSE status", "HL7", "commitment")
 )
+# That all was seen does not say that all was sent: its rule looks for another association that brought it.
+_LOOKS_ITSELF: Final = frozenset(("association.died",))
 
 
 def diagnose(scene: Scene) -> tuple[Card, ...]:
@@ -57,7 +60,8 @@ def diagnose(scene: Scene) -> tuple[Card, ...]:
     found = [finding for rule in RULES for finding in rule(seen)]
     explained = {gone for finding in found for gone in known[finding.id].instead_of}
     times = Counter(finding.id for finding in found)
-    first = {finding.id: finding for finding in reversed(found) if finding.id not in explained}
+    heaviest = sorted(found, key=lambda finding: _WEIGHT[finding.level or known[finding.id].level])
+    first = {finding.id: finding for finding in reversed(heaviest) if finding.id not in explained}
     said = dict.fromkeys(finding.id for finding in found if finding.id in first)
     cards = [_card(scene, first[identifier], known[identifier], times[identifier]) for identifier in said]
     if not scene.met and not any(card.level == "must" for card in cards):
@@ -73,6 +77,7 @@ def _card(scene: Scene, finding: Finding, diagnosis: Diagnosis, times: int) -> C
         texts |= {"got": "{told}.", "because": diagnosis.means}
         values["told"] = finding.told
     written = {name: text.format_map(values) for name, text in texts.items()}
+    written["prove"] = diagnosis.prove.format_map(values | {"test": shlex.quote(scene.wanted.test)})
     again = f" The same {_more(times)}." if times > 1 else ""
     return Card(
         id=finding.id,
@@ -92,7 +97,8 @@ def _card(scene: Scene, finding: Finding, diagnosis: Diagnosis, times: int) -> C
 
 def _level(scene: Scene, finding: Finding, diagnosis: Diagnosis) -> Level:
     level: Level = finding.level or diagnosis.level
-    return "should" if level == "must" and scene.met and diagnosis.where in _MADE_GOOD else level
+    made_good = scene.met and diagnosis.where in _MADE_GOOD and finding.id not in _LOOKS_ITSELF
+    return "should" if level == "must" and made_good else level
 
 
 def _more(times: int) -> str:

@@ -29,6 +29,8 @@ _UNREACHED = {
     "unroutable": "there is no way to its network",
 }
 _UNKNOWN = 0x0112
+# PS3.8 9.3.3.2: a context that is accepted without the role, or refused for no other reason (user rejection).
+_ROLE_IS_THE_MATTER = frozenset((0, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,8 @@ def _no_way_back(seen: Seen) -> Iterator[Finding]:
     if seen.events(CommitmentDelivered) or not _is_about_commitment(seen):
         return
     failed = [attempt for talk in seen.outgoing for attempt in _failed(seen, talk)]
-    system = seen.scene.wanted.system
-    receives = system is not None and "receives" in system.does
-    if seen.scene.wanted.kind == "preflight" and receives:
-        failed = [attempt for attempt in failed if attempt.talk.offers_of.keys() == {_UID}]
+    if seen.scene.wanted.kind == "preflight":  # a call for another reason has a card of its own
+        failed = [attempt for attempt in failed if _UID in attempt.talk.offers_of]
     if failed:
         how = failed[-1].words
         values = {"how": how, "times": _times(len(failed)), "called": _called(failed[-1].talk)}
@@ -89,8 +89,8 @@ def _role_missing(seen: Seen) -> Iterator[Finding]:
             continue
         proposed = [role for role in talk.asked.roles if role.sop_class_uid == _UID and role.scp]
         accepted = [role for role in talk.answered.roles if role.sop_class_uid == _UID]
-        usable = any(talk.result(offer) == 0 for offer in talk.offers_of.get(_UID, ()))
-        if not proposed or not usable or any(role.scp for role in accepted):
+        results = {talk.result(offer) for offer in talk.offers_of.get(_UID, ())}
+        if not proposed or any(role.scp for role in accepted) or not results & _ROLE_IS_THE_MATTER:
             continue
         mine = proposed[0].at
         shown = [_part_shown(seen, talk, talk.request, "role selection as proposed (54H)", mine.start, mine.end)]
@@ -102,6 +102,8 @@ def _role_missing(seen: Seen) -> Iterator[Finding]:
             capture = seen.capture(talk.conversation)
             shown.append(marking.of_pdu(capture, talk.acceptance, "A-ASSOCIATE-AC without an item 54H", start=74))
             did = "its A-ASSOCIATE-AC has no role selection (item 54H)"
+        if 0 not in results:
+            did += f", and refuses the context ({results_told(results)})"
         yield Finding("commitment.role-selection-missing", {"did": did}, tuple(shown))
 
 

@@ -71,15 +71,9 @@ def _no_answer(seen: Seen) -> Iterator[Finding]:
 
 
 def _nothing_came(seen: Seen) -> Iterator[Finding]:
-    """The test is over, and the system never opened a connection."""
-    if seen.scene.met:
-        return
-    kind = seen.scene.wanted.kind
-    if (kind == "echo" or seen.stores) and not seen.incoming:
-        yield Finding("nothing-came", {"what": "a DICOM association", "port_called": str(_dicom_port(seen))})
-    elif kind == "order" and seen.facility_orders and not seen.orders:
-        port = str(seen.scene.declared.gateway.hl7_port)
-        yield Finding("nothing-came", {"what": "an HL7 connection", "port_called": port})
+    """The test is over, and the system never opened a connection. Of orders `hl7.no-order` says it."""
+    if not seen.scene.met and not seen.incoming and (seen.scene.wanted.kind == "echo" or seen.stores):
+        yield Finding("nothing-came", {"port_called": str(_dicom_port(seen))})
 
 
 def _dicom_port(seen: Seen) -> int:
@@ -99,8 +93,10 @@ def _spoken(first: bytes) -> str:
 
 
 def speaks_tls(seen: Seen, talk: Talk) -> bool:
-    """Tell whether a conversation is one over TLS by the declaration: by its port, else by what the system does."""
+    """Tell whether the bytes are to be TLS by the declaration: by the port, else by what the system does."""
     here, system = seen.scene.declared.gateway, seen.scene.wanted.system
+    if talk.conversation.within_tls:
+        return False
     if talk.incoming and here.tls is not None and talk.conversation.acceptor[1] == here.tls.port:
         return True
     if talk.incoming and talk.conversation.acceptor[1] == here.dicom_port:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pydicom.uid import UID
-
 from simulator.certify import marking
 from simulator.certify.cards import Evidence
 from simulator.certify.findings import Finding, Rule
-from simulator.certify.seeing import Seen, Talk, class_name
+from simulator.certify.seeing import Seen, Talk, class_name, syntax_name
 from simulator.rules.sop_classes import STORAGE_COMMITMENT, VERIFICATION
 from simulator.synthesis import compression
 from simulator.wire.association_fields import RESULTS, Answer, Offer
@@ -73,7 +71,7 @@ def _syntax_missing(seen: Seen) -> Iterator[Finding]:
     if not seen.stores or system is None or "transfer_syntaxes" not in system.model_fields_set:
         return
     for uid in seen.wanted_classes:
-        offers = [offer for talk in seen.incoming for offer in talk.offers_of.get(uid, ())]
+        offers = [offer for talk in seen.incoming if talk.answered for offer in talk.offers_of.get(uid, ())]
         offered = {syntax for offer in offers for syntax in offer.transfer_syntax_uids}
         missing = [name for name in system.transfer_syntaxes if compression.by_name(name).uid not in offered]
         if offers and missing:
@@ -109,7 +107,7 @@ def _wrong_syntax(seen: Seen) -> Iterator[Finding]:
                     "context": str(answer.context_id),
                     "class": class_name(offer.abstract_syntax_uid) if offer else "a context that was not proposed",
                     "offered": _syntaxes((offer,)) if offer else "nothing",
-                    "answered": _syntax_name(answer.transfer_syntax_uid),
+                    "answered": syntax_name(answer.transfer_syntax_uid),
                 }
                 shown = _answer_shown(seen, talk, talk.acceptance, answer)
                 yield Finding("context.wrong-syntax-answered", values, (shown,))
@@ -177,12 +175,7 @@ def _names(uids: Iterable[str]) -> str:
 
 def _syntaxes(offers: Iterable[Offer]) -> str:
     uids = dict.fromkeys(uid for offer in offers for uid in offer.transfer_syntax_uids)
-    return ", ".join(_syntax_name(uid) for uid in uids) or "none"
-
-
-def _syntax_name(uid: str) -> str:
-    name = str(UID(uid).name)
-    return name if name == uid else f"{name} ({uid})"
+    return ", ".join(syntax_name(uid) for uid in uids) or "none"
 
 
 def results_told(results: Iterable[int | None]) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simulator.certify import marking
-from simulator.certify.cards import Evidence
+from simulator.certify.cards import Evidence, Level
 from simulator.certify.findings import Finding, Rule
 from simulator.certify.seeing import Exchange, Seen, Talk, moment
-from simulator.events import ConnectionBroken, StudyChanged
+from simulator.events import ConnectionBroken
 from simulator.wire.command_set import AFFECTED_SOP_INSTANCE_UID
 from simulator.wire.conversation import Side
 from simulator.wire.incidents import abort_told
@@ -19,6 +19,9 @@ from simulator.wire.transcript import SaidPdu
 _FROM_THE_SERVICE_PROVIDER = 2
 _ONE_EACH = 3  # associations of one image each, from which on it is a habit
 _IDLE = 5.0  # seconds without a byte, from which on a gap is worth saying
+_HALFWAY = "It was in the midst of a message; whoever ended it knows why."
+_BETWEEN = "Everything that had begun was answered; without a release nobody can tell whether more was to come."
+_CUT_WHEN_IDLE = " Nothing had come for that long: something on the way, or a time-out, cuts idle connections."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,46 +32,62 @@ class _End:
     words: str
     at: float
     abort: SaidPdu | None = None
-    silent: bool = False
 
 
 def _died(seen: Seen) -> Iterator[Finding]:
-    """An association that broke off in the midst of its images, or before all of them came."""
+    """An association that ended without a release: in the midst of a message, or after images.
+
+    Who cuts it between two images leaves everybody in doubt whether there were to be more.
+    """
     for talk in seen.talks:
         end = _end(talk)
-        if end is None or talk.acceptance is None:
+        if end is None or talk.acceptance is None or (end.by == talk.ours and not _was_broken_off(seen, talk)):
             continue
-        stores = talk.exchanged("C-STORE-RQ")
         halfway = _is_halfway(talk)
-        cut = end.abort is not None or "RST" in end.words or end.silent
-        if not (halfway or (cut and not seen.scene.met and not _is_decided(seen) and (stores or not talk.exchanges))):
-            if talk.exchanges:
-                yield Finding("association.not-released", {"how": _told(seen, talk, end)}, _shown(seen, talk, end))
-            continue
-        yield Finding("association.died", _death(seen, talk, end, stores, halfway), _shown(seen, talk, end))
+        empty = end.abort is not None and not talk.exchanges and not seen.scene.met
+        if halfway or empty or talk.exchanged("C-STORE-RQ"):
+            level: Level | None = "should" if _is_made_good(seen, talk) else None
+            yield Finding("association.died", _death(seen, talk, end, halfway), _shown(seen, talk, end), level)
+        elif talk.exchanges:
+            yield Finding("association.not-released", {"how": _told(seen, talk, end)}, _shown(seen, talk, end))
 
 
-def _death(seen: Seen, talk: Talk, end: _End, stores: tuple[Exchange, ...], halfway: bool) -> dict[str, str]:
-    known = {
-        each.request.command.text(AFFECTED_SOP_INSTANCE_UID)
-        for other in seen.talks
-        for each in other.exchanged("C-STORE-RQ")
-    }
-    number = len(stores)
+def _was_broken_off(seen: Seen, talk: Talk) -> bool:
+    """Tell whether the gateway ended an association for a reason; at the end of a test it stops, and ends them all."""
+    if not talk.incoming:
+        return _is_halfway(talk)
+    return any(not event.problem.startswith("tls.") for event in seen.events(ConnectionBroken))
+
+
+def _is_made_good(seen: Seen, talk: Talk) -> bool:
+    """Tell whether all that had begun came in the end, by an association that was released."""
+    if not talk.incoming or not talk.exchanged("C-STORE-RQ"):
+        return seen.scene.met
+    stored = {_uid(each) for other in seen.incoming for each in other.exchanged("C-STORE-RQ") if each.status == 0}
+    later = [
+        other for other in seen.incoming if other.released and other.conversation.opened > talk.conversation.opened
+    ]
+    again = any(other.exchanged("C-STORE-RQ") for other in later)
+    return seen.scene.met and again and {_uid(each) for each in talk.exchanged("C-STORE-RQ")} <= stored
+
+
+def _uid(exchange: Exchange) -> str:
+    return exchange.request.command.text(AFFECTED_SOP_INSTANCE_UID)
+
+
+def _death(seen: Seen, talk: Talk, end: _End, halfway: bool) -> dict[str, str]:
+    known = {_uid(each) for other in seen.talks for each in other.exchanged("C-STORE-RQ")}
+    number = len(talk.exchanged("C-STORE-RQ"))
     of = f" of {len(known)}" if len(known) > number else ""
     where = f"at image {number}{of}" if halfway and number else f"after image {number}{of}" if number else ""
-    before = [segment.at for segment in talk.conversation.segments if segment.at < end.at]
-    if end.abort is not None:
-        before = [at for at in before if at < end.abort.at]
-    gap = end.at - max(before, default=0.0)
+    until = end.abort.at if end.abort else end.at
+    gap = end.at - max((segment.at for segment in talk.conversation.segments if segment.at < until), default=0.0)
     return {
         "where": where or "before the first image",
-        "number": str(number),
         "gap": f"{gap:.1f}",
         "how": _told(seen, talk, end),
-        "idle": " Nothing had come for that long: something on the way, or a time-out, cuts idle connections."
-        if gap >= _IDLE
-        else "",
+        "doubt": _HALFWAY if halfway else _BETWEEN,
+        "idle": _CUT_WHEN_IDLE if gap >= _IDLE else "",
     }
 
 
@@ -87,16 +106,17 @@ def _end(talk: Talk) -> _End | None:
 
 
 def _stalled(seen: Seen) -> Iterator[Finding]:
-    """An association that is open still, on which a message began and does not go on."""
-    for talk in seen.talks:
-        over = not seen.scene.met and not talk.conversation.endings and talk.abort is None and not talk.released
-        if not over or talk.acceptance is None or not _is_halfway(talk):
+    """An association on which a message began and does not go on, until the test is over."""
+    for talk in seen.incoming:
+        end = _end(talk)
+        over = end is None or (end.by == talk.ours and not _was_broken_off(seen, talk))
+        if seen.scene.met or talk.acceptance is None or talk.released or not over or not _is_halfway(talk):
             continue
         last = max(talk.conversation.segments, key=lambda segment: segment.at)
         gap = (moment(seen.scene.moment) - seen.moment_of(talk.conversation, last.at)).total_seconds()
         if gap >= _IDLE:
-            end = _End(last.by, "is silent on a connection that is open still", last.at + gap, silent=True)
-            yield Finding("association.died", _death(seen, talk, end, talk.exchanged("C-STORE-RQ"), halfway=True))
+            end = _End(talk.theirs, "is silent on a connection that is open still", last.at + gap)
+            yield Finding("association.died", _death(seen, talk, end, halfway=True))
 
 
 def _is_halfway(talk: Talk) -> bool:
@@ -104,11 +124,6 @@ def _is_halfway(talk: Talk) -> bool:
     return any(each.request.ended is None or each.response is None for each in talk.exchanges) or any(
         each.missing and each.kind == P_DATA_TF for each in talk.transcript.pdus
     )
-
-
-def _is_decided(seen: Seen) -> bool:
-    """Tell whether the gateway took a study for complete and found something else wrong with it."""
-    return any(event.reasons for event in seen.events(StudyChanged))
 
 
 def _told(seen: Seen, talk: Talk, end: _End) -> str:

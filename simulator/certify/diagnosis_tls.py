@@ -1,4 +1,4 @@
-"""What goes wrong in the TLS handshake: seen in its records where they are in the clear, else told by the gateway."""
+"""What goes wrong in the TLS handshake: seen in its records where they are in the clear, else told by who ends TLS."""
 
 from __future__ import annotations
 
@@ -82,14 +82,24 @@ def _alerts(seen: Seen) -> Iterator[Finding]:
 def _told(seen: Seen) -> Iterator[Finding]:
     """The gateway says why a handshake failed; of a connection that was only opened and closed it says so too.
 
-    What the bytes show already is not said again.
+    What the bytes show already is not said again, and what it says of other systems is not said of this one.
     """
     shown = {finding.id for rule in _BY_BYTES for finding in rule(seen)}
-    spoke = any(tls_records.is_tls(talk.first_bytes("requestor")) for talk in seen.incoming)
+    spoke = {_address(talk): False for talk in seen.talks}
+    spoke |= {_address(talk): True for talk in seen.talks if tls_records.is_tls(talk.first_bytes("requestor"))}
     for event in seen.events(ConnectionBroken):
         identifier = _PROBLEMS.get(event.problem, "")
-        if identifier and identifier not in shown and (spoke or event.problem != "tls.closed"):
+        if not identifier or identifier in shown or event.peer not in spoke:
+            continue
+        if spoke[event.peer] or event.problem != "tls.closed":
             yield Finding(identifier, {"got": f"the gateway says: {event.words}"})
+
+
+def _address(talk: Talk) -> str:
+    """Return where the system is in a conversation, as events write it."""
+    seen = talk.conversation
+    host, port = seen.requestor if talk.incoming else seen.acceptor
+    return f"{host}:{port}"
 
 
 def _alert_shown(seen: Seen, talk: Talk, alert: Alert) -> Evidence:

@@ -15,8 +15,14 @@ from simulator.scenario.history import History, Writer
 from simulator.wire import masking, pcap, thumbnails
 from simulator.wire.conversation import Conversation
 
+EVIDENCE = "evidence"
+"""The folder of it all, in a session's."""
+
 MASKED = "masked"
 """The folder, within that of an attempt, of the same captures without anything that names a patient."""
+
+GATEWAY = "gateway"
+"""The folder, within that of an attempt, in which its gateway stands while it goes on."""
 
 THUMBNAIL = 160
 """Pixels of the longer side."""
@@ -35,13 +41,13 @@ class Kept:
     steps: tuple[Step, ...]
 
 
-def keep(folder: Path, conversations: Sequence[Conversation], history: History, data: Path) -> Kept:
-    """Keep it all in `folder`, and remove the gateway's folder `data`: images are large, and not the point.
+def keep(root: Path, folder: Path, conversations: Sequence[Conversation], history: History) -> Kept:
+    """Keep it all in `folder`, somewhere in the session's folder `root`; of the gateway that stood there its log alone.
 
     Where anything came of somebody who is not synthetic, nothing that names a patient is kept of any connection.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    within = f"{folder.parent.name}/{folder.name}"
+    within = folder.relative_to(root).as_posix()
     masked = _somebody_came(history)
     captures: dict[tuple[str, int], str] = {}
     files = []
@@ -56,12 +62,12 @@ def keep(folder: Path, conversations: Sequence[Conversation], history: History, 
     with Writer(folder / "history.jsonl", {"name": history.case}) as writer:
         writer.append(history)
     files.append(f"{within}/history.jsonl")
-    log = folder / "gateway" / "gateway.log"
+    log = folder / GATEWAY / "gateway.log"
     if log.is_file():
         shutil.move(log, folder / "gateway.log")
         files.append(f"{within}/gateway.log")
-    pictures = tuple(f"{within}/{name}" for name in _pictures(folder, data))
-    shutil.rmtree(folder / "gateway", ignore_errors=True)
+    pictures = tuple(f"{within}/{name}" for name in _pictures(folder, folder / GATEWAY / "data"))
+    shutil.rmtree(folder / GATEWAY, ignore_errors=True)  # images are large, and not the point
     return Kept(captures, tuple(files), pictures, tuple(_steps(history)))
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from simulator.certify import bundle, report_files
 from simulator.certify.answer import answer
-from simulator.certify.evidence import MASKED
+from simulator.certify.evidence import EVIDENCE, MASKED
 from simulator.certify.outcome import SessionOutcome
 from simulator.certify.programme import sheet
-from simulator.certify.session import DECLARATION, EVIDENCE, Session
+from simulator.certify.session import DECLARATION, Session
 from simulator.synthesis.people import Person
 
 

@@ -31,11 +31,10 @@ Kind = TypeVar("Kind", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was observed of one expectation, and what that means in a sentence. unseen: why nobody could see it."""
+    """What was observed of one expectation, and what that means in a sentence."""
 
     observed: Any
     because: str
-    unseen: str = ""
 
 
 def judge(expected: Expectation, scene: Scene) -> tuple[Finding, ...]:
@@ -46,7 +45,7 @@ def judge(expected: Expectation, scene: Scene) -> tuple[Finding, ...]:
     for name, literal in expected.entries():
         seen = _OBSERVERS[name](scene)
         observed = _within(literal, seen.observed) if name == "states" else seen.observed
-        found.append(finding(f"{scene.wanted.kind}.{name}", literal, observed, seen.because, seen.unseen))
+        found.append(finding(f"{scene.wanted.kind}.{name}", literal, observed, seen.because))
     return tuple(found)
 
 
@@ -88,13 +87,12 @@ def calling_ae_title(conversation: Conversation) -> str:
 
 def _verification(scene: Scene) -> _Seen:
     statuses = []
-    tls = bool(scene.wanted.system and scene.wanted.system.tls)
     for conversation in from_system(scene):
         for message in transcript.read(conversation).messages:
             if message.by == "acceptor" and message.command.kind == "C-ECHO-RSP":
                 statuses.append(f"{message.command.number(command_set.STATUS, 0xFFFF):04X}")
     if not statuses:
-        return _Seen(None, "no C-ECHO came", "what is said over TLS passes unread" if tls else "")
+        return _Seen(None, "no C-ECHO came")
     return _Seen(statuses[-1], f"C-ECHO was answered {statuses[-1]}")
 
 
@@ -128,8 +126,7 @@ def _ended(scene: Scene) -> _Seen:
     read = [transcript.read(each) for each in from_system(scene)]
     storing = [each for each in read if any(message.command.kind == "C-STORE-RQ" for message in each.messages)]
     if not storing:
-        tls = bool(scene.wanted.system and scene.wanted.system.tls)
-        return _Seen(None, "no association brought images", "what is said over TLS passes unread" if tls else "")
+        return _Seen(None, "no association brought images")
     kinds = {pdu.kind: pdu.by for pdu in storing[-1].pdus}
     if pdus.RELEASE_RP in kinds:
         return _Seen("released", "the last association that brought images was released")

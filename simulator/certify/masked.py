@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from simulator.certify.cards import Card, Evidence
-from simulator.certify.outcome import CheckOutcome, SessionOutcome, TestOutcome
+from simulator.certify.outcome import Attestation, CheckOutcome, SessionOutcome, TestOutcome
 from simulator.rules import masking
 from simulator.synthesis.people import Person
 
@@ -83,9 +83,13 @@ class _Masks:
                 "checks": tuple(self.check(check) for check in test.checks),
                 "cards": tuple(self.card(card) for card in test.cards),
                 "notes": self.texts(test.notes),
+                "attestation": test.attestation and self.attestation(test.attestation),
                 "steps": tuple(step.model_copy(update={"text": self.text(step.text)}) for step in test.steps),
             }
         )
+
+    def attestation(self, said: Attestation) -> Attestation:
+        return said.model_copy(update={"question": self.text(said.question)})
 
     def check(self, check: CheckOutcome) -> CheckOutcome:
         return check.model_copy(

@@ -34,6 +34,17 @@ class CheckOutcome(_Frozen):
     because: str
 
 
+class ContextSeen(_Frozen):
+    """A presentation context (PS3.8 9.3.2.2): proposed on which link, how it was answered, whether it is needed."""
+
+    link: str
+    abstract_syntax: str
+    transfer_syntaxes: tuple[str, ...] = ()
+    answer: str
+    accepted: bool
+    needed: bool
+
+
 class Step(_Frozen):
     """Something that was seen: when (ISO 8601, UTC), by whom, in words."""
 
@@ -72,6 +83,7 @@ class TestOutcome(_Frozen):
     seconds: float = 0.0
     checks: tuple[CheckOutcome, ...] = ()
     cards: tuple[Card, ...] = ()
+    contexts: tuple[ContextSeen, ...] = ()
     notes: tuple[str, ...] = ()
     attestation: Attestation | None = None
     waiver: Waived | None = None

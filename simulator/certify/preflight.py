@@ -7,25 +7,25 @@ card. A probe that rests on another one is not tried when that one failed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.certify import evidence
 from simulator.certify.declaration import Resolve, System, unresolved
 from simulator.certify.diagnosis import diagnose
+from simulator.certify.evidence import EVIDENCE
 from simulator.certify.outcome import CheckOutcome, TestOutcome
 from simulator.certify.rig import Rig
 from simulator.certify.scene import Scene, Wanted
 from simulator.errors import PeerError
-from simulator.events import now
+from simulator.events import ConnectionBroken, Event, now
 from simulator.rules.sop_classes import by_name
-from simulator.scenario.history import History
+from simulator.scenario.history import Recorder
 from simulator.synthesis import compression
 from simulator.wire import commitment
 from simulator.wire.association import VERIFICATION, Association, Context, TimeOuts
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
-from simulator.wire.tls import Credentials
 
 _TIME_OUTS = TimeOuts(acse=8.0, dimse=8.0)  # half a minute is all that a preflight has
 _VERIFICATION = Context(VERIFICATION, (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN))
@@ -42,11 +42,11 @@ class _Probe:
 
 
 class Preflight:
-    """The probes of a session's systems. resolve: raises `OSError` for a host that has no address."""
+    """The probes of a session's systems. root: the session's folder. resolve: raises `OSError` for an unknown host."""
 
-    def __init__(self, rig: Rig, folder: Path, resolve: Resolve | None = None) -> None:
+    def __init__(self, rig: Rig, root: Path, resolve: Resolve | None = None) -> None:
         self._rig = rig
-        self._folder = folder
+        self._root = root
         self._resolve = resolve
 
     def run(self) -> Iterator[TestOutcome]:
@@ -94,21 +94,23 @@ class Preflight:
         before, began = self._rig.counts(), time.monotonic()
         problem = ""
         checks: tuple[CheckOutcome, ...] = ()
+        recorder = Recorder(probe.id)
         try:
-            checks = probe.act()
+            with self._rig.observed(recorder.observe):
+                checks = probe.act()
         except PeerError as error:
-            problem = str(error)
+            problem = _handshake(system, recorder.history().events) or str(error)
         if any(each.verdict == "fail" for each in checks):
             problem = next(each.because for each in checks if each.verdict == "fail")
         conversations = self._rig.conversations(before)
-        kept = evidence.keep(
-            self._folder / _plain(probe.id), conversations, History(probe.id, ()), self._folder / "nothing"
-        )
+        seen = recorder.history()
+        folder = self._root / EVIDENCE / "preflight" / _plain(probe.id)
+        kept = evidence.keep(self._root, folder, conversations, seen)
         scene = Scene(
             declared=self._rig.declared,
             wanted=Wanted(probe.id, "preflight", system),
             conversations=conversations,
-            events=(),
+            events=seen.events,
             met=not problem,
             seconds=time.monotonic() - began,
             moment=now(),
@@ -175,20 +177,18 @@ class Preflight:
 
     def _way_back(self, system: System) -> tuple[CheckOutcome, ...]:
         here = self._rig.declared.gateway.ae_title
-        credentials = self._credentials(system)
-        commitment.report_association(here, self._rig.way_out(system), _TIME_OUTS, tls=credentials).release()
+        commitment.report_association(here, self._rig.way_out(system), _TIME_OUTS).release()
         return ()
 
     def _associate(self, system: System, contexts: list[Context]) -> Association:
         here = self._rig.declared.gateway.ae_title
-        there = self._rig.way_out(system)
-        return Association.request(here, there, contexts, _TIME_OUTS, tls=self._credentials(system))
+        return Association.request(here, self._rig.way_out(system), contexts, _TIME_OUTS)
 
-    def _credentials(self, system: System) -> Credentials | None:
-        tls = self._rig.declared.gateway.tls
-        if not system.tls or tls is None:
-            return None
-        return Credentials(tls.certificate, tls.key, tls.ca, system.host)
+
+def _handshake(system: System, events: Sequence[Event]) -> str:
+    """Return why there was no TLS with the system, in words; empty where that was not what failed."""
+    broken = [each for each in events if isinstance(each, ConnectionBroken) and each.peer.endswith(f":{system.port}")]
+    return f"no TLS with {broken[-1].peer}: {broken[-1].words}" if broken else ""
 
 
 def _not_tried(probe: _Probe, failed: str) -> TestOutcome:

@@ -39,10 +39,10 @@ Status = str
 class Expectation(BaseModel):
     """What a test expects, as literals; None where it expects nothing of the kind.
 
-    verification: status of the C-ECHO response. order: MSA-1. answers: the statuses of all C-STORE responses. ended: how
-    the last association that brought images did. state: of the study, in the end. states: that it went through, in this
-    order, others between them. request: status of the N-ACTION response. report: its fate. arrivals: what the system
-    answered to C-STORE requests. dispatch: its state.
+    verification: status of the C-ECHO response. order: MSA-1. answers: the statuses of all C-STORE responses. ended:
+    how the last association that brought images did. state: of the study, in the end. states: that it went through, in
+    this order, others between them. request: status of the N-ACTION response. report: its fate. arrivals: what the
+    system answered to C-STORE requests. dispatch: its state.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -33,13 +34,14 @@ from simulator.synthesis import studies
 from simulator.synthesis.lies import LIES, saying
 from simulator.synthesis.orders import Order
 from simulator.synthesis.uids import uid
-from simulator.wire import commitment, pdu_script
+from simulator.wire import certificates, commitment, pdu_script, tls
 from simulator.wire.acceptor import Acceptor
 from simulator.wire.association import Address, Context, Outgoing, Response
 from simulator.wire.commitment import Notice, Reference
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.faults import Fault
 from simulator.wire.incidents import AssociationRequest, Rejection
+from simulator.wire.tls import Credentials
 
 WHO = "the rehearsal"
 
@@ -51,14 +53,19 @@ _BUSY = (2, 3, 2)  # PS3.8 9.3.4: transient, local limit exceeded
 _OUT_OF_RESOURCES = Response(0xA700, "no room")
 _SOMEBODY = "A1234563"
 _PATIENCE = 20.0
+_FEW = 3  # images of a study
 
 
 class Facility:
-    """A facility on this machine. A context manager; it listens while it is open, and is a `Desk` that asks nobody."""
+    """A facility on this machine. A context manager; it listens while it is open, and is a `Desk` that asks nobody.
+
+    Systems that speak TLS show a certificate of the set (`wire.certificates`) to which the gateway's belongs.
+    """
 
     def __init__(self, declared: Declaration, how: Broken) -> None:
         self._declared = declared
         self._how = how
+        self._certificates = declared.gateway.tls.certificate.parent if declared.gateway.tls is not None else None
         self._listening: list[Acceptor | socket.socket] = []
         self._relay: FaultRelay | None = None
         self._acting: list[threading.Thread] = []
@@ -143,11 +150,14 @@ class Facility:
             self._play_script()
             return
         as_it_should_be = self._how.echoes
-        self._modality(test, well=as_it_should_be).echo()
+        if not self._is_outdated(test):
+            self._modality(test, well=as_it_should_be).echo()
 
     def _send(self, test: Test, entry: SheetEntry) -> None:
         if self._how.script:
             self._play_script()
+            return
+        if self._is_outdated(test):
             return
         sent = self._study(test, entry.order)
         pairs = [(sent[0].sop_class_uid, syntax) for syntax in _OFFERED]
@@ -181,15 +191,57 @@ class Facility:
         here, how = self._declared.gateway, self._how
         calling = test.system.ae_title if well or how.calling is None else how.calling
         called = here.ae_title if well or how.called is None else how.called
-        port = self._relay_port if self._relay is not None and not well else here.dicom_port
-        return Modality(calling, Address(called, _LOOPBACK, port), lambda _: None, observer=test.system.name)
+        port = self._relay_port if self._relay is not None and not well else self._port(test.system)
+        return Modality(
+            calling,
+            Address(called, _LOOPBACK, port),
+            lambda _: None,
+            observer=test.system.name,
+            tls=self._credentials(test.system),
+        )
+
+    # --- TLS ---------------------------------------------------------------------------------------------
+
+    def _port(self, system: System) -> int:
+        here = self._declared.gateway
+        return here.tls.port if system.tls and here.tls is not None and here.tls.port != "off" else here.dicom_port
+
+    def _credentials(self, system: System) -> Credentials | None:
+        """Return with what TLS a system calls; None: without."""
+        if not system.tls or self._certificates is None or self._how.tls == "plain":
+            return None
+        name = {"unknown-certificate": "stranger", "no-certificate": "none"}.get(self._how.tls or "", "modality")
+        return certificates.credentials(self._certificates, name)
+
+    def _context(self, system: System) -> ssl.SSLContext | None:
+        """Return with what TLS a system listens; None: without."""
+        how = self._how.listens
+        if not system.tls or self._certificates is None or how == "without-tls":
+            return None
+        # The gateway's is for this machine, whoever shows it.
+        shown = certificates.credentials(self._certificates, how if how in ("expired", "other-name") else "gateway")
+        assert shown is not None
+        return tls.acceptor_context(shown, require_certificate=True)
+
+    def _is_outdated(self, test: Test) -> bool:
+        """Call with TLS 1.1 where the system has nothing later, and return whether that is so."""
+        assert test.system is not None
+        if not test.system.tls or self._how.tls != "old-version":
+            return False
+        with contextlib.suppress(OSError), socket.create_connection((_LOOPBACK, self._port(test.system))) as connection:
+            connection.settimeout(_PATIENCE)
+            tls.outdated_context().wrap_socket(connection)
+        return True
+
+    # --- what is sent ------------------------------------------------------------------------------------
 
     def _study(self, test: Test, order: Order) -> list[Outgoing]:
         assert test.sop_class is not None
         lies = [LIES[name] for name in self._how.lies]
         if self._how.real_person:
             lies.append(saying("PatientID", _SOMEBODY))
-        spec = studies.SeriesSpec(test.sop_class, self._how.images, 64, 64)
+        images = self._how.images if test.kind == "study" else _FEW
+        spec = studies.SeriesSpec(test.sop_class, images, 64, 64)
         performed = replace(order, ordered_at=self._clock(-_PERFORMED), study_instance_uid=uid(test.id, now()))
         made = studies.study(f"{test.id}/{now()}", performed, [spec], lies)
         return [
@@ -246,6 +298,7 @@ class Facility:
             on_report=self._take if "commitment" in system.does and how != "no-role" else None,
             on_action=_no_action if how == "no-role" else None,
             admit=_always_busy if how == "busy" else None,
+            tls=self._context(system),
         )
         acceptor.start()
         self._listening.append(acceptor)

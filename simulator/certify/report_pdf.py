@@ -214,6 +214,12 @@ def _test(test: TestOutcome, pictures: Mapping[str, bytes]) -> Iterator[Any]:
         yield Paragraph("Checks", _PART)
         for check in test.checks:
             yield _check(check)
+    if test.contexts:
+        yield Paragraph("Presentation contexts", _PART)
+        for context in test.contexts:
+            needed = "needed" if context.needed else "not needed"
+            proposed = ", ".join(context.transfer_syntaxes)
+            yield _labelled(context.answer, f"{context.abstract_syntax} ({needed}){': ' if proposed else ''}{proposed}")
     if test.steps:
         yield Paragraph("What happened (UTC)", _PART)
         for step in test.steps:

@@ -1,7 +1,8 @@
 """What stands on this machine during a session: front doors on the declared ports, and a gateway behind them.
 
 The doors stand as long as somebody works on the session; the gateway is another one for each attempt at a test, over a
-folder of its own, so that no attempt is judged by what an earlier one left. Between two the doors say "not now".
+folder of its own, so that no attempt is judged by what an earlier one left. Between two the doors say "not now". TLS
+ends at the doors: the gateway behind speaks none.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from simulator.actors.front_door import FrontDoor
 from simulator.actors.modality import Modality
 from simulator.actors.order_placer import OrderPlacer
+from simulator.actors.tls_end import TlsEnd, TlsStart
 from simulator.certify.declaration import Declaration, System
 from simulator.certify.programme import Test
 from simulator.certify.pulse import Pulse
@@ -25,15 +27,20 @@ from simulator.scenario.history import History, Recorder
 from simulator.scenario.messages import order_message
 from simulator.scenario.nursery import Nursery
 from simulator.scenario.real_gateway import Whereabouts
-from simulator.site import Site, is_loopback
+from simulator.site import Site, Tls, is_loopback
 from simulator.synthesis import studies
 from simulator.synthesis.orders import Order
 from simulator.synthesis.people import SYNTHETIC_PREFIXES
+from simulator.wire import tls
 from simulator.wire.association import Address, Outgoing
 from simulator.wire.conversation import Conversation
 from simulator.wire.recording import Tell, Told, What
+from simulator.wire.tls import Credentials
 
-TO_GATEWAY, ORDERS_TO_GATEWAY, TLS_TO_GATEWAY = "facility->gateway", "orders->gateway", "facility-tls->gateway"
+TO_GATEWAY, ORDERS_TO_GATEWAY = "facility->gateway", "orders->gateway"
+TLS_TO_GATEWAY, WITHIN_TLS_TO_GATEWAY = "facility-tls->gateway", "facility-inside-tls->gateway"
+"""What comes over TLS: its bytes, and what is said within."""
+
 OUR_MODALITY = "HASIMULATOR"
 """Who sends the studies that the gateway is to forward."""
 
@@ -63,11 +70,12 @@ class Rig:
     """
 
     def __init__(self, declared: Declaration, pace: Pace, tell: Tell = lambda *_: None) -> None:
+        """Raises `StartError` for a certificate or key that cannot be read."""
         self.declared = declared
         self.pace = pace
         self.pulse = Pulse()
         self._nursery = Nursery()
-        self._observe: Callable[[Event], None] = lambda _: None
+        self._observe: Callable[[Event], None] = _unheard
 
         def heard(what: What, conversation: Conversation, said: Told) -> None:
             self.pulse.beat()
@@ -82,16 +90,9 @@ class Rig:
             ),
         }
         if here.tls is not None and here.tls.port != "off":
-            self._inward[TLS_TO_GATEWAY] = self._door(TLS_TO_GATEWAY, host, here.tls.port, heard)
+            self._inward[TLS_TO_GATEWAY] = self._tls_door(here.tls, host, here.tls.port, heard)
         self._outward = {
-            system.name: FrontDoor(
-                f"gateway->{system.name}",
-                "DICOM",
-                self._hear,
-                target=(system.host, system.port),
-                outgoing=True,
-                tell=heard,
-            )
+            system.name: self._out_door(system, (system.host, system.port), heard)
             for system in declared.systems
             if system.port is not None
         }
@@ -118,6 +119,15 @@ class Rig:
         """Return where the gateway, and whoever probes in its stead, calls a system that listens."""
         return Address(system.ae_title, _LOOPBACK, self._outward_ports[system.name])
 
+    @contextlib.contextmanager
+    def observed(self, observe: Callable[[Event], None]) -> Iterator[None]:
+        """Let somebody hear what the doors observe: handshakes that fail, and what breaks of our own."""
+        self._observe = observe
+        try:
+            yield
+        finally:
+            self._observe = _unheard
+
     def conversations(self, after: Counts | None = None) -> tuple[Conversation, ...]:
         """Return what was said at all doors after a moment, in the order in which the connections were opened."""
         counts = after or {}
@@ -138,22 +148,19 @@ class Rig:
         """Put a gateway behind the doors for one attempt at a test, over `folder`. Raises `StartError`."""
         recorder = Recorder(test.id)
         recorder.watch(lambda _: self.pulse.beat())
-        self._observe = recorder.observe
         folder.mkdir(parents=True, exist_ok=True)
         process = GatewayProcess(folder, recorder.observe, self._launch)
         before = self.counts()
-        try:
-            started = process.start(self.site(test))
-            self._inward[TO_GATEWAY].target = (_LOOPBACK, started.dicom_port)
-            self._inward[ORDERS_TO_GATEWAY].target = (_LOOPBACK, started.hl7_port)
-            if TLS_TO_GATEWAY in self._inward:
-                self._inward[TLS_TO_GATEWAY].target = (_LOOPBACK, started.dicom_tls_port)
-            yield Play(self, test, recorder, Whereabouts.of(started), before)
-        finally:
-            for door in self._inward.values():
-                door.target = None
-            process.stop()
-            self._observe = lambda _: None
+        with self.observed(recorder.observe):
+            try:
+                started = process.start(self.site(test))
+                for name, door in self._inward.items():
+                    door.target = (_LOOPBACK, started.hl7_port if name == ORDERS_TO_GATEWAY else started.dicom_port)
+                yield Play(self, test, recorder, Whereabouts.of(started), before)
+            finally:
+                for door in self._inward.values():
+                    door.target = None
+                process.stop()
 
     def site(self, test: Test | None = None) -> Site:
         """Return the site profile of the gateway: its callers are the systems, and what a test is about it forwards."""
@@ -165,9 +172,6 @@ class Rig:
             "http_port": 0,
             "quiet_period": self.pace.quiet_period,
         }
-        if here.tls is not None:
-            port = "off" if here.tls.port == "off" else 0
-            gateway["tls"] = here.tls.model_dump(mode="json") | {"port": port}
         callers = [self._caller(system) for system in declared.systems]
         destinations = []
         if test is not None and test.kind == "receive" and test.system is not None:
@@ -187,17 +191,41 @@ class Rig:
         known: dict[str, Any] = {"ae_title": system.ae_title}
         if system.port is not None:
             known |= {"host": _LOOPBACK, "port": self._outward_ports.get(system.name, system.port)}
-            known |= {"tls": system.tls, "certificate_name": system.host if system.tls else ""}
         return known
 
     def _door(self, link: str, host: str, port: int, tell: Tell) -> FrontDoor:
         return FrontDoor(link, "DICOM", self._hear, host=host, port=port, tell=tell)
+
+    def _tls_door(self, here: Tls, host: str, port: int, tell: Tell) -> FrontDoor:
+        context = tls.acceptor_context(
+            Credentials(here.certificate, here.key, here.ca),
+            require_certificate=here.client_certificates == "required",
+        )
+        return TlsEnd(WITHIN_TLS_TO_GATEWAY, TLS_TO_GATEWAY, context, self._hear, host=host, port=port, tell=tell)
+
+    def _out_door(self, system: System, there: tuple[str, int], tell: Tell) -> FrontDoor:
+        link, here = f"gateway->{system.name}", self.declared.gateway.tls
+        if not system.tls or here is None:
+            return FrontDoor(link, "DICOM", self._hear, target=there, outgoing=True, tell=tell)
+        return TlsStart(
+            link,
+            f"gateway-tls->{system.name}",
+            tls.requestor_context(Credentials(here.certificate, here.key, here.ca)),
+            self._hear,
+            target=there,
+            peer_name=system.host,
+            tell=tell,
+        )
 
     def _hear(self, event: Event) -> None:
         self._observe(event)
 
     def _launch(self, options: Any, log: Path) -> Any:
         return self._nursery.start([*gateway_process.COMMAND, *options], log)
+
+
+def _unheard(_: Event) -> None:
+    """Hear nothing: nobody is at it."""
 
 
 Counts = dict[str, int]

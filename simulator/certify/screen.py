@@ -50,7 +50,7 @@ STYLES = {
     "not-applicable": "dim",
 }
 _CARD_STYLES = {"must": "red", "should": "yellow", "note": "blue"}
-_KEYS = "[e] end this test  [q] stop for now; `simulate certify run` goes on"
+_KEYS = "[e] end this test  [q] stop for now"
 
 
 class Ladder:
@@ -181,15 +181,16 @@ def picture(head: str, test: Test, progress: Progress, said: list[str], rungs: l
     parts += [Text(f"→ {line}", style="cyan") for line in said]
     if test.entry is not None:
         parts.append(_patient(test.entry))
-    parts.append(Text(f"{minutes}:{seconds:02} left", style="bold yellow" if progress.left < 60 else "bold"))
+    # Where the terminal is low, what is cut off is the end.
+    left = (f"{minutes}:{seconds:02} left", "bold yellow" if progress.left < 60 else "bold")
+    parts.append(Text.assemble(left, (f"   {_KEYS}", "dim")))
     for found in progress.findings:
         mark = "✓" if found.verdict == "pass" else "·"
         parts.append(Text(f"{mark} {found.check}: {found.because}", style="green" if mark == "✓" else "dim"))
+    parts += [Text(f"! {card.title}: {card.got}", style=_CARD_STYLES[card.level]) for card in progress.cards]
     if rungs:
         parts.append(Rule(Text("on the wire", style="dim"), align="left", style="dim"))
         parts += rungs
-    parts += [Text(f"! {card.title}: {card.got}", style=_CARD_STYLES[card.level]) for card in progress.cards]
-    parts.append(Text(_KEYS, style="dim"))
     return Group(*parts)
 
 

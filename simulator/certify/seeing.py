@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TypeVar
 
-from simulator.certify.mllp_blocks import Block, blocks
+from pydicom.uid import UID
+
 from simulator.certify.received import Received, is_foreign, received
 from simulator.certify.scene import Scene
 from simulator.events import Event
@@ -18,6 +19,7 @@ from simulator.wire.association_fields import AssociationFields, Offer
 from simulator.wire.command_set import MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO, STATUS
 from simulator.wire.conversation import Conversation, Side
 from simulator.wire.data_set import PATIENT_ID
+from simulator.wire.frames import SaidFrame, frames
 from simulator.wire.pdus import ABORT, ASSOCIATE_AC, ASSOCIATE_RJ, ASSOCIATE_RQ, RELEASE_RQ
 from simulator.wire.transcript import SaidMessage, SaidPdu, Transcript
 
@@ -135,19 +137,19 @@ class Talk:
 
 @dataclass(frozen=True)
 class Hl7Talk:
-    """A conversation in which the facility's system sends HL7: its blocks, and what it was answered."""
+    """A conversation in which the facility's system sends HL7: its messages, and what they were answered."""
 
     conversation: Conversation
 
     @cached_property
-    def messages(self) -> tuple[Block, ...]:
+    def messages(self) -> tuple[SaidFrame, ...]:
         """What came."""
-        return blocks(self.conversation, "requestor")
+        return tuple(each for each in frames(self.conversation) if each.by == "requestor")
 
     @cached_property
-    def answers(self) -> tuple[Block, ...]:
+    def answers(self) -> tuple[SaidFrame, ...]:
         """What it was answered."""
-        return blocks(self.conversation, "acceptor")
+        return tuple(each for each in frames(self.conversation) if each.by == "acceptor")
 
 
 @dataclass(frozen=True)
@@ -274,6 +276,12 @@ def class_name(uid: str) -> str:
         return sop_classes.by_name(uid).name
     except KeyError:
         return f"SOP class {uid}"
+
+
+def syntax_name(uid: str) -> str:
+    """Return what a transfer syntax is called (PS3.6 table A-1), with its UID; the UID alone where it has no name."""
+    name = str(UID(uid).name)
+    return name if name == uid else f"{name} ({uid})"
 
 
 def _answers(response: SaidMessage, request: SaidMessage) -> bool:

@@ -8,7 +8,6 @@ is tried again.
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import Any, Literal
 from simulator import __version__
 from simulator.certify import bundle, declaration
 from simulator.certify.declaration import Declaration
+from simulator.certify.evidence import EVIDENCE
 from simulator.certify.outcome import TestOutcome
 from simulator.certify.programme import Test, programme
 from simulator.errors import HarnessError, UsageError
@@ -26,7 +26,7 @@ from simulator.events import now
 from simulator.strict_yaml import nearest
 
 FORMAT = 1
-DATABASE, DECLARATION, EVIDENCE = "session.sqlite", "declaration.yaml", "evidence"
+DATABASE, DECLARATION = "session.sqlite", "declaration.yaml"
 
 Whole = Literal["whole", "part"]
 """whole: a pass through every test. part: some tests once more, which no certificate stands on."""
@@ -92,7 +92,7 @@ class Session:
                 _BEGIN_ANEW,
             )
         # Names were looked up when it was declared; they are looked up again by the preflight.
-        self.declared: Declaration = declaration.load(folder / DECLARATION, resolve=lambda _: None)
+        self.declared: Declaration = declaration.load(folder / DECLARATION, resolve=lambda _: None, files=False)
         self.tests: tuple[Test, ...] = programme(self.declared, self.seed)
 
     def __enter__(self) -> Session:
@@ -186,8 +186,8 @@ class Session:
     def declare(self, file: Path) -> None:
         """Take another declaration from now on. Raises `LoadError`, and then nothing has changed."""
         declaration.load(file)
-        shutil.copyfile(file, self.folder / DECLARATION)
-        self.declared = declaration.load(self.folder / DECLARATION, resolve=lambda _: None)
+        declaration.copy(file, self.folder / DECLARATION)
+        self.declared = declaration.load(self.folder / DECLARATION, resolve=lambda _: None, files=False)
         self.tests = programme(self.declared, self.seed)
 
 
@@ -219,7 +219,7 @@ def begin(folder: Path, file: Path, seed: int, rehearsal: str = "") -> None:
         raise UsageError(f"there is a session in {folder} already", "go on by `simulate certify run`, or name another")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, folder / DECLARATION)
+        declaration.copy(file, folder / DECLARATION)
         bundle.new_key(folder)
         part = folder / (DATABASE + ".part")
         part.unlink(missing_ok=True)

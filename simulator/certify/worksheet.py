@@ -83,7 +83,7 @@ def _line(number: int, entry: SheetEntry, declaration: Declaration) -> Line:
         number=number,
         test=entry.test,
         title=entry.title,
-        what=f"{_named(entry.system, declaration)} · {entry.sop_class} · {order.procedure}",
+        what=" · ".join(filter(None, (_named(entry.system, declaration), entry.sop_class, order.procedure))),
         order=_who_orders(entry.ordered_by, declaration),
         name=", ".join(part for part in person.name.partition("=")[0].split("^") if part),
         name_in_dicom=person.name,

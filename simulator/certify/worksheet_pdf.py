@@ -127,7 +127,7 @@ def _fields(line: Line) -> list[tuple[str, str, str]]:
         ("HKID", line.hkid, typed(line.hkid_in_dicom)),
         ("Born", line.born, typed(line.born_in_dicom)),
         ("Sex", line.sex, typed(line.sex_in_dicom)),
-        ("Accession", line.accession_number, typed(line.accession_number)),
+        ("Accession", "", typed(line.accession_number)),
     ]
 
 

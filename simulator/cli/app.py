@@ -11,7 +11,7 @@ from simulator.cli import certify_command, run
 _COMMANDS = {
     "Scenarios": ("list", "explain", "schema"),
     "A run that was": ("check", "replay", "rerun"),
-    "Roles, one by one": ("gateway", "send", "remote", "order", "study", "certs"),
+    "Roles, one by one": ("gateway", "send", "remote", "order", "study", "certs", "load"),
     "A running gateway": ("status", "echo", "forward", "reconcile", "audit"),
     "Documents": ("conformance",),
 }

@@ -67,6 +67,13 @@ def _asked(reports: Path) -> Path:
     here["hl7_port"] = typer.prompt("Its TCP port for HL7", 2575, type=int)
     while not content["systems"] or typer.confirm("Another system?", default=False):
         content["systems"].append(_asked_system(len(content["systems"]) + 1))
+    if any(system["tls"] for system in content["systems"]):
+        here["tls"] = {
+            "port": typer.prompt("TCP port of the gateway for DICOM over TLS", 2762, type=int),
+            "certificate": typer.prompt("  its certificate, a file in PEM (`simulate certs` makes a set to try)"),
+            "key": typer.prompt("  its private key"),
+            "ca": typer.prompt("  the certificate of the CA that your systems' certificates come from"),
+        }
     sends = typer.confirm("Does your own RIS send the HL7 orders?", default=False)
     content["orders"]["sent_by"] = "facility" if sends else "tool"
     reports.mkdir(parents=True, exist_ok=True)
@@ -80,6 +87,7 @@ def _asked(reports: Path) -> Path:
 
 
 def _asked_system(number: int) -> dict[str, Any]:
+    from simulator.certify.declaration import DEFAULT_SYNTAXES
     from simulator.rules.sop_classes import SEED_IMAGE_CLASSES
 
     system: dict[str, Any] = {"name": typer.prompt(f"System {number}: what do people call it", f"CT{number:02}")}
@@ -101,6 +109,9 @@ def _asked_system(number: int) -> dict[str, Any]:
     terminal.out.print(f"  SOP classes of the gateway: {known}", markup=False, highlight=False)
     named = typer.prompt("  its SOP classes, separated by semicolons", "CT Image Storage")
     system["sop_classes"] = [part.strip() for part in named.split(";") if part.strip()]
+    syntaxes = typer.prompt("  its transfer syntaxes, separated by semicolons", "; ".join(DEFAULT_SYNTAXES))
+    system["transfer_syntaxes"] = [part.strip() for part in syntaxes.split(";") if part.strip()]
+    system["tls"] = typer.confirm("  does it speak DICOM over TLS?", default=False)
     return system
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,16 +17,30 @@ if TYPE_CHECKING:
     from simulator.certify.outcome import TestOutcome
 
 
-def command(reports: Reports = DEFAULT_REPORTS) -> None:
-    """Try names, TCP, TLS, AE titles, contexts and the way back for commitment reports. Red stops with a card."""
+def command(
+    reports: Reports = DEFAULT_REPORTS,
+    outward: Annotated[
+        bool, typer.Option("--outward", metavar="", help="Ask nobody to call from the systems that send.")
+    ] = False,
+) -> None:
+    """Try names, TCP and C-ECHO both ways, TLS, AE titles, contexts, the way back of reports. Red stops with a card."""
     from simulator.certify.answers import Answers, AnswersDesk
     from simulator.certify.conduct import Conduct
+    from simulator.certify.desk import Desk
     from simulator.certify.rig import Pace, Rig
+    from simulator.certify.screen import Ladder, ScreenDesk
 
     with open_session(reports) as session, ExitStack() as stack:
-        rig = stack.enter_context(Rig(session.declared, Pace()))
-        desk = AnswersDesk(Answers(by="preflight"), terminal.out.print)
-        outcomes = Conduct(session, rig, desk).preflight()
+        ladder = Ladder()
+        desk: Desk
+        if sys.stdin.isatty():
+            calls = sum(test.kind == "echo" for test in session.applicable)
+            desk = stack.enter_context(ScreenDesk(terminal.out, ladder, calls))
+        else:
+            desk = AnswersDesk(Answers(by="preflight"), terminal.out.print)
+        rig = stack.enter_context(Rig(session.declared, Pace(), ladder.tell))
+        outcomes = Conduct(session, rig, desk).preflight(both_ways=not outward)
+        stack.close()
     if not print_preflight(outcomes):
         raise typer.Exit(1)
 

@@ -41,5 +41,5 @@ def command(
         return
     terminal.out.print("The certificate does not stand (any more):", style="bold red")
     for sentence in told.against:
-        terminal.out.print(f"  {sentence}", markup=False)
+        terminal.out.print(f"  {sentence}", markup=False, soft_wrap=True)
     raise typer.Exit(1)

@@ -12,6 +12,7 @@ from simulator.cli import terminal
 from simulator.cli.certify_options import session_folder
 
 if TYPE_CHECKING:
+    from simulator.certify.broken import Broken
     from simulator.certify.declaration import Declaration
 
 _LOOPBACK = "127.0.0.1"
@@ -34,7 +35,9 @@ def rehearse(named: str, reports: Path, seed: int | None) -> int:
     folder = reports / f"{stamp}-rehearsal-{named.replace(':', '-')}"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "played.yaml"
-    _write(_moved(_declared(reports), how.minutes or _MINUTES), file)
+    content = facility_here(reports, how.minutes or _MINUTES)
+    secure(content, how, folder / "certificates")
+    _write(content, file)
     session.begin(folder, file, secrets.randbits(32) if seed is None else seed, how.title)
     file.unlink()
     with session.Session(folder) as begun, ExitStack() as stack:
@@ -60,23 +63,50 @@ def _declared(reports: Path) -> Declaration:
 
     mine = session_folder(reports) / DECLARATION
     if mine.is_file():
-        return declaration.load(mine, resolve=lambda _: None)
+        return declaration.load(mine, resolve=lambda _: None, files=False)
     name = "facilities/rehearsal.yaml"
     return declaration.load(resources.folder("fixtures", name) / name)
 
 
-def _moved(declared: Declaration, minutes: float) -> dict[str, Any]:
-    """Return the declaration with everybody on this machine, on free ports, without TLS, and with short waits."""
+def facility_here(reports: Path, minutes: float) -> dict[str, Any]:
+    """Return what the session of a reports folder declares, else the rehearsal's own, moved to this machine.
+
+    Everybody is on free ports of it. minutes: to wait in each test.
+    """
+    declared = _declared(reports)
     content = declared.model_dump(mode="json", exclude_none=True)
     ports = iter(_free_ports(2 + len(declared.systems)))
     content["gateway"] |= {"host": _LOOPBACK, "dicom_port": next(ports), "hl7_port": next(ports)}
-    content["gateway"].pop("tls", None)
     for system in content["systems"]:
-        system |= {"host": _LOOPBACK, "tls": False}
+        system["host"] = _LOOPBACK
         if "port" in system:
             system["port"] = next(ports)
     content["minutes"] = minutes
     return content
+
+
+def secure(content: dict[str, Any], how: Broken, folder: Path) -> None:
+    """Have the systems that are declared so, and who calls so by `how`, speak TLS, with certificates made in `folder`.
+
+    What a script or a fault on the way is about goes to the port without TLS.
+    """
+    from simulator.wire import certificates
+
+    systems = content["systems"]
+    if how.script or how.fault is not None:
+        for system in systems:
+            system["tls"] = False
+    if how.tls is not None:
+        next(system for system in systems if "sends" in system["does"])["tls"] = True
+    content["gateway"].pop("tls", None)
+    if any(system.get("tls") for system in systems):
+        certificates.make(folder)
+        files = {"certificate": "gateway.pem", "key": "gateway.key", "ca": "ca.pem"}
+        content["gateway"]["tls"] = {
+            **{key: str((folder / name).absolute()) for key, name in files.items()},
+            "port": _free_ports(1)[0],
+            "client_certificates": "required",
+        }
 
 
 def _free_ports(count: int) -> list[int]:

@@ -29,7 +29,7 @@ def command(
     told = written.outcome
     terminal.out.print(f"CERTIFIABLE: {'yes' if told.certifiable else 'no'}", style="bold")
     for sentence in told.against:
-        terminal.out.print(f"  {sentence}", markup=False)
+        terminal.out.print(f"  {sentence}", markup=False, soft_wrap=True)
     for file in (*written.files, written.bundle):
         terminal.out.print(f"{file}", markup=False, soft_wrap=True)
     terminal.out.print(f"signed by the session's key {written.key_fingerprint}", markup=False, soft_wrap=True)

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from simulator.certify.conduct import Conduct
     from simulator.certify.outcome import TestOutcome
+    from simulator.certify.programme import Test
     from simulator.certify.session import Session
 
-_FAILED, _UNKNOWN = frozenset(("fail",)), frozenset(("error", "inconclusive"))
+_FAILED, _UNKNOWN = frozenset(("fail",)), frozenset(("error", "inconclusive", "skipped"))
+_LEFT_OFF = 3
 
 
 def command(
@@ -49,21 +51,24 @@ def command(
 
         raise typer.Exit(rehearse(as_facility, reports, seed))
     with open_session(reports) as session, ExitStack() as stack:
-        conduct = _conducted(session, answers, stack)
-        tried: Sequence[TestOutcome] = ()
+        again = _again(session, test or []) if failed or test else None
+        if again == ():
+            terminal.out.print("Nothing is to be tried again: every test has passed.")
+            raise typer.Exit(0)
+        conduct = _conducted(session, answers, len(again or session.applicable), stack)
         try:
-            if not (failed or test) and not _preflight(conduct, session, anyway=anyway):
+            if again is None and not _preflight(conduct, anyway=anyway):
                 raise typer.Exit(1)
-            if failed or test:
-                tried = conduct.again(_chosen(session, failed=failed, named=test or []))
-            else:
-                tried = conduct.go_on()
+            tried = conduct.go_on() if again is None else conduct.again(again)
         except KeyboardInterrupt:
             stack.close()
             terminal.err.print("\nStopped. Nothing is lost: `simulate certify run` goes on where this was left.")
             raise typer.Exit(3) from None
         stack.close()
-        raise typer.Exit(conclude(session, tried, session_folder(reports)))
+        code = conclude(session, tried, session_folder(reports))
+        whole = session.last_pass("whole")
+        left_off = len(tried) < len(again) if again is not None else whole is None or bool(session.missing(whole))
+        raise typer.Exit(_LEFT_OFF if left_off and code == 0 else code)
 
 
 def conclude(session: Session, tried: Sequence[TestOutcome], folder: Path) -> int:
@@ -75,14 +80,16 @@ def conclude(session: Session, tried: Sequence[TestOutcome], folder: Path) -> in
     told = answer(session, datetime.now(UTC).date())
     terminal.out.print(f"\nCERTIFIABLE: {'yes' if told.certifiable else 'no'}", style="bold", highlight=False)
     for sentence in told.against:
-        terminal.out.print(f"  {sentence}", markup=False, highlight=False)
-    terminal.out.print(f"The session is in {folder}; `simulate certify report` writes the report.", highlight=False)
+        terminal.out.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
+    terminal.out.print(
+        f"The session is in {folder}; `simulate certify report` writes the report.", highlight=False, soft_wrap=True
+    )
     verdicts = {outcome.verdict for outcome in tried}
     return 1 if verdicts & _FAILED else 3 if verdicts & _UNKNOWN else 0
 
 
-def _conducted(session: Session, answers: Path | None, stack: ExitStack) -> Conduct:
-    """Put up the rig, and the desk: the file of answers, or the person at the terminal."""
+def _conducted(session: Session, answers: Path | None, count: int, stack: ExitStack) -> Conduct:
+    """Put up the rig, and the desk of so many tests: the file of answers, or the person at the terminal."""
     from simulator.certify import answers as answered
     from simulator.certify.conduct import Conduct
     from simulator.certify.desk import Desk
@@ -94,14 +101,14 @@ def _conducted(session: Session, answers: Path | None, stack: ExitStack) -> Cond
     if answers is not None:
         desk = answered.AnswersDesk(answered.load(answers, session), _print)
     elif sys.stdin.isatty():
-        desk = stack.enter_context(ScreenDesk(terminal.out, ladder, len(session.applicable)))
+        desk = stack.enter_context(ScreenDesk(terminal.out, ladder, count))
     else:
         raise UsageError("nobody is at the keyboard", "name a file by --answers, or rehearse by --as-facility")
     rig = stack.enter_context(Rig(session.declared, Pace(), ladder.tell))
     return Conduct(session, rig, desk)
 
 
-def _preflight(conduct: Conduct, session: Session, *, anyway: bool) -> bool:
+def _preflight(conduct: Conduct, *, anyway: bool) -> bool:
     """Probe the systems before a pass begins; return whether to go on."""
     from simulator.cli.certify_preflight import print_preflight
 
@@ -112,11 +119,12 @@ def _preflight(conduct: Conduct, session: Session, *, anyway: bool) -> bool:
     return clear or anyway
 
 
-def _chosen(session: Session, *, failed: bool, named: Sequence[str]) -> list:  # type: ignore[type-arg]
+def _again(session: Session, named: Sequence[str]) -> tuple[Test, ...]:
+    """Return the tests that are named; without names, those that have not passed."""
     if named:
-        return [session.test(identity) for identity in named]
+        return tuple(session.test(identity) for identity in named)
     last = {attempt.test: attempt.outcome for attempt in session.attempts() if attempt.outcome is not None}
-    return [each for each in session.applicable if (seen := last.get(each.id)) is None or seen.verdict != "pass"]
+    return tuple(each for each in session.applicable if (seen := last.get(each.id)) is None or seen.verdict != "pass")
 
 
 def _print(line: str) -> None:

@@ -27,6 +27,6 @@ def command(reports: Reports = DEFAULT_REPORTS) -> None:
     terminal.print_table(table)
     terminal.out.print(f"\nCERTIFIABLE: {'yes' if told.certifiable else 'no'}", style="bold", highlight=False)
     for sentence in told.against:
-        terminal.out.print(f"  {sentence}", markup=False, highlight=False)
+        terminal.out.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
     if not told.certifiable:
         raise typer.Exit(1)

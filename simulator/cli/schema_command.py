@@ -8,13 +8,15 @@ import typer
 
 from simulator.cli import terminal
 
-Subject = Literal["scenario", "site", "result", "status", "certification"]
+Subject = Literal["scenario", "site", "result", "status", "declaration", "certification", "load"]
 
 
 def command(
-    subject: Annotated[Subject, typer.Argument(help="Which file: editors use `scenario` and `site`.")] = "scenario",
+    subject: Annotated[
+        Subject, typer.Argument(help="Which file: editors use `scenario`, `site` and `declaration`.")
+    ] = "scenario",
 ) -> None:
-    """Print the JSON Schema of a scenario file, a site profile, result.json, `status --json` or certification.json."""
+    """Print a JSON Schema: of a scenario, site profile or declaration, or of what is written, such as result.json."""
     terminal.print_json(schema(subject))
 
 
@@ -22,8 +24,10 @@ def schema(subject: Subject) -> dict[str, Any]:
     """Return the JSON Schema of `subject` (draft 2020-12)."""
     from pydantic import BaseModel
 
+    from simulator.certify.declaration import Declaration
     from simulator.certify.outcome import SessionOutcome
     from simulator.gateway.status import Status
+    from simulator.load.result import LoadResult
     from simulator.report.model import Result
     from simulator.scenario.schema import scenario_schema
     from simulator.site import Site
@@ -33,9 +37,12 @@ def schema(subject: Subject) -> dict[str, Any]:
         return draft | scenario_schema()
     models: dict[str, type[BaseModel]] = {
         "site": Site,
+        "declaration": Declaration,
         "result": Result,
         "status": Status,
         "certification": SessionOutcome,
+        "load": LoadResult,
     }
     model = models[subject]
-    return draft | model.model_json_schema(mode="validation" if subject == "site" else "serialization")
+    is_read = subject in ("site", "declaration")
+    return draft | model.model_json_schema(mode="validation" if is_read else "serialization")

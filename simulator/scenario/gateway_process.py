@@ -31,11 +31,13 @@ _POLL_SECONDS = 0.005
 class GatewayProcess:
     """One gateway over one folder, started as often as the story asks.
 
-    Its log is `gateway.log` there; its events go to `observe`.
+    Its log is `gateway.log` there; its events go to `observe`. Without `follows` what it tells itself does not: to read
+    an event of every instance costs what a measurement may not.
     """
 
-    def __init__(self, folder: Path, observe: Callable[[Event], None], launch: Launch) -> None:
+    def __init__(self, folder: Path, observe: Callable[[Event], None], launch: Launch, *, follows: bool = True) -> None:
         self._folder = folder
+        self._follows = follows
         self._observe = observe
         self._launch = launch
         self._process: Process | None = None
@@ -63,11 +65,8 @@ class GatewayProcess:
         self._wait_for(ready_file)
         started = GatewayStarted(observer="runner", **json.loads(ready_file.read_text(encoding="utf-8")))
         self._observe(started)
-        # A story may be over before a thread has connected, and nothing that the gateway tells may be missed.
-        following = threading.Event()
-        self._listener = threading.Thread(target=self._listen, args=(started.http_url, following), daemon=True)
-        self._listener.start()
-        following.wait(_START_SECONDS)
+        if self._follows:
+            self._follow(started.http_url)
         return started
 
     def stop(self) -> None:
@@ -108,6 +107,13 @@ class GatewayProcess:
             self._listener.join(_STOP_SECONDS)
         self._process = self._listener = None
         return code
+
+    def _follow(self, url: str) -> None:
+        # A story may be over before a thread has connected, and nothing that the gateway tells may be missed.
+        following = threading.Event()
+        self._listener = threading.Thread(target=self._listen, args=(url, following), daemon=True)
+        self._listener.start()
+        following.wait(_START_SECONDS)
 
     def _listen(self, url: str, following: threading.Event) -> None:
         try:

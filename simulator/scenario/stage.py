@@ -19,6 +19,7 @@ from simulator.actors.operator import Operator
 from simulator.actors.order_placer import OrderPlacer
 from simulator.actors.raw_peer import RawPeer
 from simulator.actors.remote_scp import Behaviour, RemoteSCP
+from simulator.errors import UsageError
 from simulator.events import Event, RoleBound
 from simulator.rules import sop_classes, transfer_syntaxes
 from simulator.scenario import proposals
@@ -32,7 +33,7 @@ from simulator.scenario.stage_relays import ORDERS, Relays
 from simulator.site import Destination, Site, overridden, with_files_from
 from simulator.synthesis import compression
 from simulator.wire import certificates, pdu_script, tls
-from simulator.wire.association import Address, Context
+from simulator.wire.association import Address, Context, Outgoing
 from simulator.wire.gateway_api import GatewayApi
 
 MODALITY_TITLE = "MODALITY1"
@@ -119,7 +120,7 @@ class Stage:
         spec = self._plan.case.given.peers[name]
         at = self._gateway_now
         port = at.dicom_port if spec.to == "dicom" else at.hl7_port
-        RawPeer(pdu_script.script(spec.script), self._observe, name).play(at.host, port)
+        RawPeer(pdu_script.script(spec.script), self._observe, name, instances=self._instance).play(at.host, port)
 
     def start_remote(self, name: str) -> None:
         """Let a remote SCP listen that was down."""
@@ -190,6 +191,14 @@ class Stage:
                 peer = f"{at.host}:{at.port}"
                 self._observe(RoleBound(observer="runner", role=role, ae_title=at.ae_title, peer=peer))
 
+    def _instance(self, named: str) -> Outgoing:
+        """Return the instance that a script calls `study#2`. Raises `UsageError` where the story has none."""
+        study, _, number = named.partition("#")
+        planned = self._plan.studies.get(study)
+        if planned is None or not 0 < int(number) <= len(planned):
+            raise UsageError(f"a script sends the instance {named!r}, and the story has none of that name")
+        return planned.outgoing(int(number) - 1)
+
     def _known_to_site(self, name: str) -> Destination | None:
         """Return where the site profile says a remote SCP is: the one of its AE title, else the only one of a case."""
         destinations = self._plan.site.forwarding.destinations
@@ -199,7 +208,7 @@ class Stage:
     def _remote(self, name: str, spec: RemoteSpec) -> RemoteSCP | _Scripted:
         """Return a remote SCP that is to be put up; its AE title is its name in capital letters."""
         if spec.script:
-            return _Scripted(RawPeer(pdu_script.script(spec.script), self._observe, name))
+            return _Scripted(RawPeer(pdu_script.script(spec.script), self._observe, name, instances=self._instance))
         known = self._known_to_site(name) if GATEWAY in self._bound else None
         accepted = tuple(compression.by_name(each).uid for each in spec.accepts) or transfer_syntaxes.ACCEPTED
         taken = [sop_classes.by_name(each) for each in spec.takes] or self._plan.site.storage_classes()

@@ -21,27 +21,19 @@ from pynetdicom.sop_class import register_uid
 
 from simulator.errors import StartError
 from simulator.wire import store_plane
-from simulator.wire.association import (
-    MAXIMUM_PDU,
-    VERIFICATION,
-    Context,
-    Incoming,
-    Response,
-    StoreRequest,
-    TimeOuts,
-    new_ae,
-    send_without_delay,
-)
 from simulator.wire.commitment import PUSH_MODEL, TRANSFER_SYNTAXES
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.dialogue import ActionService, Dialogue, ReportService, long_string
 from simulator.wire.gathering import Gathering
-from simulator.wire.guard import MAXIMUM_MESSAGE, Guard, Settings
+from simulator.wire.guard import Guard, Settings
 from simulator.wire.incidents import Admit, AssociationRequest, Incident, Rejection, Tell, rejection
+from simulator.wire.library import new_ae, send_without_delay
 from simulator.wire.listener import Listener
 from simulator.wire.negotiated import Lengths
+from simulator.wire.reassembly import MAXIMUM_MESSAGE
 from simulator.wire.receive_plane import PlainService
 from simulator.wire.store_plane import StoreCommand
+from simulator.wire.terms import MAXIMUM_PDU, VERIFICATION, Context, Incoming, Response, StoreRequest, TimeOuts
 
 # pynetdicom knows no service for the two classes that PS3 retired in 2004, accepts their contexts all the same,
 # and then answers with an empty status.

@@ -133,7 +133,7 @@ def _role(at: Field) -> Role | None:
     length = int.from_bytes(at.content[:2])
     if len(at.content) != length + 4:
         return None
-    return Role(_text(at.content[2:-2]), bool(at.content[-2]), bool(at.content[-1]), at)
+    return Role(_text(at.content[2:-2]), at.content[-2] == 1, at.content[-1] == 1, at)
 
 
 def _first(fields: list[Field], kind: int) -> str:

@@ -18,8 +18,9 @@ from pynetdicom.dsutils import decode, encode
 
 from simulator.errors import ContextNotAccepted, NotDicom
 from simulator.wire import data_set
-from simulator.wire.association import Address, Association, Context, Response, TimeOuts
+from simulator.wire.association import Association
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from simulator.wire.terms import Address, Context, Response, TimeOuts
 from simulator.wire.tls import Credentials
 
 PUSH_MODEL = "1.2.840.10008.1.20.1"

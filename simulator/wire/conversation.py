@@ -43,7 +43,7 @@ class Conversation:
     link: from whom to whom, such as `CT01->gateway`. number: of the connection on that link, from 1. opened: the moment
     (ISO 8601, UTC). requestor, acceptor: address and port of each. unreached: why nobody answered where the acceptor
     was called: `refused`, `silent`, `unresolved`, `unroutable`; empty where somebody did. endings: in their order; none
-    while it is open.
+    while it is open. within_tls: what was said within a TLS connection, between its addresses.
     """
 
     link: str
@@ -55,6 +55,7 @@ class Conversation:
     segments: tuple[Segment, ...] = ()
     endings: tuple[Ending, ...] = ()
     unreached: str = ""
+    within_tls: bool = False
 
     def said(self, side: Side) -> bytes:
         """Return what was kept of all that a side sent, in one piece."""

@@ -18,8 +18,8 @@ from pynetdicom.presentation import PresentationContext as _LibraryContext
 
 from simulator.errors import ContextNotAccepted, NotDicom, PeerAborted, PeerSilent
 from simulator.wire import commitment
-from simulator.wire.association import Response
 from simulator.wire.commitment import PUSH_MODEL, Action, Notice, Report
+from simulator.wire.terms import Response
 
 QUIET = 0.1
 """Seconds since the last message of the peer after which it is taken to wait for a report."""

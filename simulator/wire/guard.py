@@ -25,27 +25,27 @@ from typing import Any
 from pynetdicom import evt
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ
 
-from simulator.wire import pdus
-from simulator.wire.association import TimeOuts
+from simulator.wire import pdus, upper_layer
 from simulator.wire.incidents import AssociationRequest, Incident, Rejection, Tell, hexadecimal
 from simulator.wire.incidents import rejection as rejected
 from simulator.wire.pdus import Fault
+from simulator.wire.reassembly import Reassembly
 from simulator.wire.receive_plane import PlainService, ReceivePlane, WakingQueue
+from simulator.wire.terms import TimeOuts
+from simulator.wire.upper_layer import CLOSED, INVALID, WAITS_FOR_CLOSE
 
 _READ_AT_ONCE = 262144
 _REST_SECONDS = 0.05  # for the reactor, unless it is needed before
 _MORE_SECONDS = 0.02  # to wait for more of a PDU before the rest of the upper layer gets its turn
-# PS3.5 7.1: a value has 32 bits of length, and no object that a modality sends comes near it.
-MAXIMUM_MESSAGE = 2**31
 
 _LOG = logging.getLogger(__name__)
-_WAITS_FOR_REQUEST, _ESTABLISHED, _WAITS_FOR_CLOSE = "Sta2", "Sta6", "Sta13"  # PS3.8 9.2.1
+_WAITS_FOR_REQUEST, _ESTABLISHED = "Sta2", "Sta6"  # PS3.8 9.2.1
 # Before this side knows of the connection, and while it owes an answer to a request or a release: what is sent then
 # waits. A peer that is in a hurry breaks nothing, and the library's two threads cannot get into each other's way.
 _OUR_TURN = frozenset(("Sta1", "Sta3", "Sta8"))
 # Awaiting A-RELEASE-RP, after A-RELEASE-RQ of this side, or of both (PS3.8 9.2.1).
 _HAS_RELEASED = frozenset(("Sta7", "Sta9", "Sta10", "Sta11", "Sta12"))
-_CLOSED, _TIMER_EXPIRED, _INVALID = "Evt17", "Evt18", "Evt19"
+_TIMER_EXPIRED = "Evt18"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +78,13 @@ class Guard:
         self._poll.register(connection, select.POLLIN)
         self._pdu, self._got = bytearray(pdus.HEAD), 0
         self._pdu_began = self._last = self._opened = time.monotonic()
-        self._message = 0  # bytes of the message that is not whole yet
+        self._messages = Reassembly(association.dimse)
         self._serving = ""
         self._fault: Fault | None = None
         self._told = False
         self.plane: ReceivePlane | None = None
         if settings.service is not None:
             self.plane = self._plane(connection, settings.service)
-        self._receive: Callable[[Any], None] = self._association.dimse.receive_primitive
         self._serve: Callable[[Any, int], None] = self._association._serve_request
         self._next_primitive: Callable[[], bool] = self._dul._process_recv_primitive
         self._dul._process_recv_primitive = self.take_primitive
@@ -114,18 +113,8 @@ class Guard:
     # --- what this side wants to send ------------------------------------------------------------------
 
     def take_primitive(self) -> bool:
-        """Hand on what the association's thread wants sent (in place of the library's `_process_recv_primitive`).
-
-        One event at a time, and nothing that comes too late: an abort or a response that was queued while the peer
-        broke the protocol meets a state in which the state machine knows no such event, and would end its thread.
-        """
-        if not self._dul.event_queue.empty():
-            return False
-        if self._dul.state_machine.current_state == _WAITS_FOR_CLOSE:
-            while not self._dul.to_provider_queue.empty():
-                self._dul.to_provider_queue.get_nowait()
-            return False
-        return self._next_primitive()
+        """Hand on what the association's thread wants sent (in place of the library's `_process_recv_primitive`)."""
+        return upper_layer.take_primitive(self._dul, self._next_primitive)
 
     # --- what comes ------------------------------------------------------------------------------------
 
@@ -135,7 +124,7 @@ class Guard:
         state = self._dul.state_machine.current_state
         if connection is None or state in _OUR_TURN or not self._dul.event_queue.empty():
             return False
-        if state == _WAITS_FOR_CLOSE:
+        if state == WAITS_FOR_CLOSE:
             return self._drain(connection)
         if self._fault is not None:
             return False  # the state machine is about to answer it
@@ -153,7 +142,7 @@ class Guard:
     def _is_free(self, state: str) -> bool:
         """Tell whether nothing is under way but what the peer sends next."""
         dimse = self._association.dimse
-        under_way = self._got or self._message or self._serving or dimse.message or dimse.msg_queue.queue
+        under_way = self._got or self._messages.size or self._serving or dimse.message or dimse.msg_queue.queue
         return state == _ESTABLISHED and not under_way and not self._dul._recv_pdu.queue
 
     def _run_plane(self, plane: ReceivePlane, connection: socket.socket) -> bool:
@@ -254,35 +243,16 @@ class Guard:
         """Throw away what still comes while the connection is to be closed (PS3.8 9.2: state 13)."""
         if self.plane is not None:
             self.plane.forget()
-        scrap = memoryview(bytearray(65536))
-        try:
-            if self._ready(connection) and connection.recv_into(scrap):
-                return True
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return True
-        except OSError:
-            pass
-        self._dul.socket.close()
+        upper_layer.discard(self._dul, connection, is_ready=self._ready(connection))
         return True
 
     # --- what it becomes -------------------------------------------------------------------------------
 
     def receive(self, primitive: Any) -> None:
         """Take in the PDVs of one P-DATA-TF (in place of the library's `receive_primitive`)."""
-        self._message += sum(len(value) - 1 for _, value in primitive.presentation_data_value_list)
-        if self._message > MAXIMUM_MESSAGE:
-            words = f"a message of more than {MAXIMUM_MESSAGE} bytes"
-            self._refuse(Fault("dimse.too-long", words))
-            return
-        try:
-            self._receive(primitive)
-        except Exception as error:  # noqa: BLE001 - whatever the library raises, the peer's bytes were the reason
-            _, value = primitive.presentation_data_value_list[0]
-            words = f"the command set cannot be read: {error!r} ({hexadecimal(value)})"
-            self._refuse(Fault("dimse.malformed", words))
-            return
-        if self._association.dimse.message is None:
-            self._message = 0
+        fault = self._messages.take(primitive)
+        if fault is not None:
+            self._refuse(fault)
 
     def serve(self, message: Any, context_id: int) -> None:
         """Serve one request (in place of the library's `_serve_request`); called in the association's own thread."""
@@ -316,14 +286,14 @@ class Guard:
             self._dul.event_queue.put(_TIMER_EXPIRED)
         elif self._got and now - self._pdu_began > limits.pdu:
             self._refuse(Fault("time-out.pdu", f"nothing whole within {limits.pdu:g} s{self._in_the_middle()}"))
-        elif state == _ESTABLISHED and not self._got and self._message and now - self._last > limits.dimse:
-            words = f"{self._message} bytes of a DIMSE message, and no more within {limits.dimse:g} s"
+        elif state == _ESTABLISHED and not self._got and self._messages.size and now - self._last > limits.dimse:
+            words = f"{self._messages.size} bytes of a DIMSE message, and no more within {limits.dimse:g} s"
             self._end(Fault("time-out.dimse", words))
         elif state == _ESTABLISHED and self._is_idle() and now - self._last > limits.idle:
             self._end(Fault("time-out.idle", f"no PDU within {limits.idle:g} s on an open association"))
 
     def _is_idle(self) -> bool:
-        return not (self._got or self._message or self._serving or self._association.dimse.msg_queue.qsize())
+        return not (self._got or self._messages.size or self._serving or self._association.dimse.msg_queue.qsize())
 
     def _in_the_middle(self) -> str:
         """Say how much of a PDU or a message had come, where one was begun."""
@@ -331,7 +301,7 @@ class Guard:
             return f": {self._got} of {len(self._pdu)} bytes of {pdus.name(self._pdu[0])}"
         if self._got:
             return f": {self._got} of the first 6 bytes of a PDU ({hexadecimal(bytes(self._pdu[: self._got]))})"
-        return f": {self._message} bytes of a DIMSE message that is not whole" if self._message else ""
+        return f": {self._messages.size} bytes of a DIMSE message that is not whole" if self._messages.size else ""
 
     # --- what is said ----------------------------------------------------------------------------------
 
@@ -390,7 +360,7 @@ class Guard:
         """Have the state machine answer what is no valid PDU (event 19)."""
         self._fault = fault
         self._got = 0
-        self._dul.event_queue.put(_INVALID)
+        self._dul.event_queue.put(INVALID)
 
     def _lost(self, how: str) -> None:
         """Note that the connection is gone; a peer that said nothing at all only looked whether somebody listens."""
@@ -399,7 +369,7 @@ class Guard:
             self._tell("peer.closed", f"{how} without a release{self._in_the_middle()}", "nothing: nobody is there")
         elif state == _WAITS_FOR_REQUEST:
             _LOG.info("%s:%s connected and said nothing", *self._peer)
-        self._dul.event_queue.put(_CLOSED)
+        self._dul.event_queue.put(CLOSED)
 
     def _tell(self, problem: str, words: str, answer: str, rejection: Rejection | None = None) -> None:
         if self._told:

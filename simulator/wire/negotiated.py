@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pynetdicom import evt
 from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext
 
 from simulator.wire.pdus import HEAD, P_DATA_TF
 
@@ -21,9 +22,16 @@ def answers(association: Association) -> tuple[str, ...]:
     answered = {each.context_id: each for each in (*association.accepted_contexts, *association.rejected_contexts)}
     contexts = [answered[proposed.context_id] for proposed in association.requestor.requested_contexts]
     return tuple(
-        str(each.transfer_syntax[0]) if each.result == 0 else RESULTS.get(each.result or 2, "no-reason")
+        str(each.transfer_syntax[0])
+        if each.result == 0 and usable(each)
+        else RESULTS.get(each.result or 2, "no-reason")
         for each in contexts
     )
+
+
+def usable(context: PresentationContext) -> bool:
+    """Tell whether a context that was accepted names the transfer syntax in which it was."""
+    return bool(context.transfer_syntax)
 
 
 def refusals(association: Association, sop_class_uid: str) -> str:

@@ -6,7 +6,7 @@ import struct
 
 from simulator.errors import NotDicom
 from simulator.wire import data_set
-from simulator.wire.association import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Outgoing
+from simulator.wire.terms import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Outgoing
 
 _PREAMBLE = b"\0" * 128 + b"DICM"
 _META_VERSION = b"\x02\x00\x01\x00OB\0\0\x02\0\0\0\0\x01"

@@ -64,13 +64,18 @@ def head_fault(head: bytes, maximum_length: int, *, expects_request: bool, has_r
         return Fault("pdu.unexpected", f"{name(kind)} on an association that is established", UNEXPECTED_PDU)
     if kind == RELEASE_RP and not has_released:
         return Fault("pdu.unexpected", "A-RELEASE-RP that answers no A-RELEASE-RQ", UNEXPECTED_PDU)
+    return length_fault(kind, length, maximum_length)
+
+
+def length_fault(kind: int, length: int, maximum_length: int) -> Fault | None:
+    """Return what is wrong with the length that a PDU is announced with; maximum_length: of P-DATA-TF."""
     if kind == P_DATA_TF and length > maximum_length:
         words = f"P-DATA-TF of {length} bytes; this side announced that it takes {maximum_length} at most"
         return Fault("pdu.too-long", words, INVALID_PARAMETER)
-    if kind == ASSOCIATE_RQ and length > MAXIMUM_ASSOCIATE:
-        words = f"A-ASSOCIATE-RQ announced with {length} bytes; more than {MAXIMUM_ASSOCIATE} can mean nothing"
+    if kind in (ASSOCIATE_RQ, ASSOCIATE_AC) and length > MAXIMUM_ASSOCIATE:
+        words = f"{name(kind)} announced with {length} bytes; more than {MAXIMUM_ASSOCIATE} can mean nothing"
         return Fault("pdu.too-long", words, INVALID_PARAMETER)
-    if kind in (RELEASE_RQ, RELEASE_RP, ABORT) and length != _CONTROL_LENGTH:
+    if kind in (ASSOCIATE_RJ, RELEASE_RQ, RELEASE_RP, ABORT) and length != _CONTROL_LENGTH:
         return Fault("pdu.malformed", f"{name(kind)} announced with {length} bytes; it has 4", INVALID_PARAMETER)
     return None
 

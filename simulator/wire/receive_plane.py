@@ -31,10 +31,10 @@ from pynetdicom.service_class import StorageServiceClass, VerificationServiceCla
 from pynetdicom.sop_class import uid_to_service_class
 
 from simulator.wire import pdus, store_plane
-from simulator.wire.association import Incoming
 from simulator.wire.gathering import Gathering, Memory
 from simulator.wire.pdus import HEAD, P_DATA_TF
-from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD, VERIFICATION, StoreCommand
+from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD, StoreCommand
+from simulator.wire.terms import VERIFICATION, Incoming
 
 _BUFFER = 262144
 _AT_FIRST = 32768  # bytes to read before it is known what comes; the rest of a fragment is read into its place

@@ -6,8 +6,9 @@ after. Only one may read the socket at a time: who has `_line`. The sending thre
 gives it back before pynetdicom is asked for anything.
 
 What is read and is not the plain response (one P-DATA-TF with one whole command set that answers the request, and
-nothing behind it) goes to pynetdicom, byte for byte, as if it had read it itself: an A-ABORT, a response in fragments,
-a request of the peer. Handlers of EVT_DATA_SENT and EVT_DATA_RECV get every PDU, as on pynetdicom's own path.
+nothing behind it) goes to the `Hearing`, byte for byte, as if it came now, and from there to pynetdicom: an A-ABORT, a
+response in fragments, a request of the peer. Handlers of EVT_DATA_SENT and EVT_DATA_RECV get every PDU, as on
+pynetdicom's own path.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pynetdicom import evt
 from simulator.errors import NotDicom
 from simulator.wire import command_set, store_plane
 from simulator.wire.command_set import CommandSet
+from simulator.wire.hearing import Hearing
 from simulator.wire.pdus import HEAD, P_DATA_TF
 from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD
 
@@ -39,7 +41,6 @@ _READ_AT_ONCE = 65536
 _POLL_SECONDS = 0.05
 _UNASKED_SECONDS = 1.0
 _LIBRARY_SECONDS = 0.001  # the pace of pynetdicom's loop, which says nothing of what it has read
-_ESTABLISHED = "Sta6"  # PS3.8 9.2.1
 
 _Piece = bytes | memoryview
 
@@ -47,49 +48,36 @@ _Piece = bytes | memoryview
 class SendPlane:
     """The plane of one association; made before anything is negotiated, while its connection opens."""
 
-    def __init__(self, library: Any) -> None:
-        self._library, self._dul = library, library.dul
+    def __init__(self, library: Any, hearing: Hearing) -> None:
+        self._library, self._dul, self._hearing = library, library.dul, hearing
         self._line = threading.Lock()
         self._holds_line = False
-        self._in_hand = False  # pynetdicom read something, and its loop has not come round since
-        self._read = bytearray()  # what pynetdicom has not got yet
+        self._in_hand = False  # something was read, and pynetdicom's loop has not come round since
+        self._read = bytearray()  # what was read here
         self._buffer = memoryview(bytearray(_READ_AT_ONCE))
         connection = self._connection()
         self._readable, self._writable = select.poll(), select.poll()
         self._readable.register(connection, select.POLLIN)
         self._writable.register(connection, select.POLLOUT)
-        self._look = self._dul._is_transport_event
-        self._receive = self._dul.socket.recv
         self._dul._is_transport_event = self.look
-        self._dul.socket.recv = self.receive
 
     # --- pynetdicom's turn -----------------------------------------------------------------------------
 
     def look(self) -> bool:
-        """Have pynetdicom read a PDU, if it may (in place of its `_is_transport_event`; in its upper-layer thread)."""
+        """Have a PDU read for pynetdicom, if that may be (in place of its `_is_transport_event`; in its thread)."""
         if not self._line.acquire(timeout=_POLL_SECONDS):
             return False
         try:
-            if self._read and self._dul.state_machine.current_state == _ESTABLISHED:
-                self._dul._read_pdu_data()
-                self._in_hand = True
-            else:
-                self._in_hand = bool(self._look())
+            self._in_hand = self._hearing.look()
             return self._in_hand
         finally:
             self._line.release()
 
-    def receive(self, count: int) -> bytearray:
-        """Return so many bytes, first those that were read already (in place of the library's `recv`)."""
-        data = self._read[:count]
-        del self._read[:count]
-        if len(data) < count:
-            data += self._receive(count - len(data))
-        return data
-
     def hand_back(self) -> None:
-        """Let pynetdicom read again."""
+        """Let pynetdicom have what comes again, and first what was read here."""
         if self._holds_line:
+            self._hearing.give(self._read)
+            self._read.clear()
             self._holds_line = False
             self._line.release()
 
@@ -113,7 +101,7 @@ class SendPlane:
         return False
 
     def _is_spoken_to(self) -> bool:
-        return self._in_hand or bool(self._read) or bool(self._readable.poll(0))
+        return self._in_hand or self._hearing.is_in_the_middle or bool(self._readable.poll(0))
 
     def exchange(self, context_id: int, command: bytes, data: bytes, patience: float) -> CommandSet | None:
         """Send a request, with its data set if there is any, and return the response; None: pynetdicom gets it.
@@ -125,11 +113,10 @@ class SendPlane:
             self._send(list(self._pieces(context_id, command, data)), patience)
             return self._response(context_id, command, patience)
         except NotDicom:
-            self._read.clear()  # pynetdicom's thread would end of it
+            self._read.clear()  # it was looked at
             self.hand_back()
             raise
         except TimeoutError:
-            self._read.clear()  # for the rest of half a PDU pynetdicom would wait for ever
             self.hand_back()
             raise
         except OSError:
@@ -197,11 +184,13 @@ class SendPlane:
 
     def _response(self, context_id: int, command: bytes, patience: float) -> CommandSet | None:
         """Read until a whole PDU is there; return the response, or hand over what it is instead."""
-        deadline = time.monotonic() + patience
+        deadline, has_begun = time.monotonic() + patience, False
         while not self._has_pdu():
             if not self._read_more(deadline):
                 self.hand_back()
                 return None
+            if not has_begun:
+                has_begun, deadline = True, min(deadline, time.monotonic() + self._hearing.seconds)
         found = self._plain(context_id, command)
         if found is None:
             self.hand_back()

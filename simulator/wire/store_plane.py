@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from simulator.errors import NotDicom, UsageError
 from simulator.wire import command_set
 from simulator.wire.command_set import COMMAND_FIELD, FIELDS, NO_DATA_SET, CommandSet
+from simulator.wire.terms import VERIFICATION
 
 SWITCH = "SIMULATE_DATA_PLANE"
 """The environment variable that turns the data planes off, with the value `off`."""
@@ -22,8 +23,6 @@ PDU_AND_PDV_HEAD = struct.Struct(">BBLLBB")
 """Of a P-DATA-TF (PS3.8 9.3.5): type, reserved, length; length of the first PDV, context ID, control header."""
 
 COMMAND, LAST = 1, 2  # bits of the message control header (PS3.8 E.2)
-
-VERIFICATION = "1.2.840.10008.1.1"
 
 _DATA_SET_FOLLOWS = 0x0001
 _NEEDED = frozenset(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,29 @@ def acceptor_context(credentials: Credentials, *, require_certificate: bool) -> 
     return context
 
 
+def requestor_context(credentials: Credentials) -> ssl.SSLContext:
+    """Return the context of an SCU; without authorities it believes whoever answers.
+
+    Raises `StartError` for files that do not fit.
+    """
+    context = _context(ssl.PROTOCOL_TLS_CLIENT, credentials)
+    if credentials.authorities is None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def outdated_context() -> ssl.SSLContext:
+    """Return the context of an SCU that offers TLS 1.1 at most and believes whoever answers: wrong on purpose."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    return context
+
+
 class RequestorContext:
     """The context of one SCU association, which remembers why its handshake failed.
 
@@ -78,11 +102,8 @@ class RequestorContext:
         """Load the files. Raises `StartError` for those that do not fit."""
         self.failure: TlsFailure | None = None
         self._name = credentials.peer_name
-        self._context = _context(ssl.PROTOCOL_TLS_CLIENT, credentials)
+        self._context = requestor_context(credentials)
         self._context.sslsocket_class = self._watched()
-        if credentials.authorities is None:
-            self._context.check_hostname = False
-            self._context.verify_mode = ssl.CERT_NONE
 
     def peer_name(self, host: str) -> str:
         """Return the name that the certificate of the peer at `host` must bear."""
@@ -107,6 +128,8 @@ class RequestorContext:
             def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
                 try:
                     return super().recv(buflen, flags)
+                except ssl.SSLWantReadError:
+                    raise  # nothing has come yet
                 except ssl.SSLError as error:
                     watcher.failure = failure(error)
                     raise

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulator.wire import data_set
-from simulator.wire.association import Outgoing
 from simulator.wire.decompression import decompressed
 from simulator.wire.reencoding import reencoded
+from simulator.wire.terms import Outgoing
 
 UNCOMPRESSED = (data_set.EXPLICIT_VR_LITTLE_ENDIAN, data_set.IMPLICIT_VR_LITTLE_ENDIAN)
 """What an instance can be brought to, the better one first: explicit says more of private elements."""

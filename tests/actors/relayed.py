@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from simulator.actors.fault_relay import FaultRelay
 from simulator.actors.raw_peer import RawPeer
 from simulator.events import Event, FaultInjected
+from simulator.wire.association import Outgoing
 from simulator.wire.faults import Fault, Protocol
 from simulator.wire.pdu_script import script
 from tests.wire.sockets import HOST, PATIENCE
@@ -78,9 +79,9 @@ def relaying(port: int, *faults: tuple[str, str], protocol: Protocol = "DICOM", 
 class Played:
     """A peer played from a script, and what it told."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Steps, instances: Callable[[str], Outgoing] | None = None) -> None:
         self.events: list[Event] = []
-        self.peer = RawPeer(script(steps), self.events.append)
+        self.peer = RawPeer(script(steps), self.events.append, instances=instances)
 
     def of(self, kind: type[Event]) -> list[Any]:
         """Return its events of one class."""

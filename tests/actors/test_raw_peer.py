@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydicom import Dataset
 
 from simulator import resources
 from simulator.actors.raw_peer import RawPeer
 from simulator.errors import UsageError
 from simulator.events import ConnectionEnded, PduReceived, PduSent, ScriptEnded
 from simulator.wire.acceptor import Acceptor
-from simulator.wire.association import Address, Association, Context, Response
-from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN
+from simulator.wire.association import Address, Association, Context, Outgoing, Response, StoreRequest
+from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.pdu_builders import abort, release_rq
-from simulator.wire.pdu_script import hexadecimal, script
+from simulator.wire.pdu_script import script
+from simulator.wire.script_contents import hexadecimal
 from tests.actors.relayed import (
     ACCEPTED,
     ANSWER,
@@ -27,6 +30,7 @@ from tests.actors.relayed import (
     listening,
     store,
 )
+from tests.wire.made import written
 from tests.wire.sockets import HOST, PATIENCE, closed_port, connected, no_thread_beside, peer, silent_peer
 
 
@@ -273,3 +277,80 @@ def test_it_speaks_hl7_too() -> None:
         here = Played([{"send": {"hl7": "MSH|^~\\&|A|B"}}, {"recv": "HL7", "expect": {"code": "AA"}}])
         assert not here.peer.play(HOST, port)
     assert ended(here)[1] == "step 2: HL7: code is AR, not AA"
+
+
+def an_instance(name: str) -> Outgoing:
+    """Return an instance of CT, whose UID ends with its number."""
+    number = name.partition("#")[2]
+    whole = Dataset()
+    whole.SOPClassUID, whole.SOPInstanceUID, whole.PatientComments = CT, f"1.2.{number}", "x" * 999
+    return Outgoing(CT, f"1.2.{number}", IMPLICIT_VR_LITTLE_ENDIAN, written(whole, IMPLICIT_VR_LITTLE_ENDIAN))
+
+
+def sends(number: int, **how: Any) -> dict[str, Any]:
+    message = {"message": "C-STORE-RQ", "instance": f"study#{number}", "message_id": number, **how}
+    return {"send": message}
+
+
+@pytest.fixture
+def took() -> Iterator[tuple[int, list[StoreRequest]]]:
+    requests: list[StoreRequest] = []
+
+    def store(request: StoreRequest) -> Response:
+        requests.append(request)
+        return Response(0)
+
+    acceptor = Acceptor("HAGATEWAY", HOST, 0, [Context(CT, (IMPLICIT_VR_LITTLE_ENDIAN,))], store)
+    yield acceptor.start(), requests
+    acceptor.stop()
+
+
+@pytest.mark.parametrize("how", [{}, {"maximum_length": 100}, {"maximum_length": 7}, {"in_one_pdu": True}])
+def test_it_sends_a_real_instance_cut_as_the_script_says(took: tuple[int, list[StoreRequest]], how: Any) -> None:
+    port, requests = took
+    answer = {"recv": "C-STORE-RSP", "expect": {"status": "0000", "message_id_being_responded_to": 1}}
+    here = Played([*ASKED, sends(1, **how), answer, sends(1, **how), answer, *RELEASED], an_instance)
+    assert here.peer.play(HOST, port), ended(here)
+    assert [(each.sop_instance_uid, each.data_set) for each in requests] == [
+        ("1.2.1", an_instance("study#1").data_set)
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [sends(1, data_set_context_id=3), {"send": {"interleaved": [sends(1)["send"], sends(2)["send"]]}}]
+)
+def test_it_sends_a_real_instance_wrongly(took: tuple[int, list[StoreRequest]], wrong: Any) -> None:
+    port, requests = took
+    here = Played([*ASKED, wrong, {"recv": "A-ABORT"}, {"await_end": "any"}], an_instance)
+    assert here.peer.play(HOST, port), ended(here)
+    assert requests == []
+
+
+def test_nobody_knows_the_instances_of_a_script() -> None:
+    with pytest.raises(UsageError, match="the script sends instance study#1, and there are no studies here"):
+        Played([sends(1)])
+
+
+def test_a_script_is_played_for_so_many_connections() -> None:
+    there = Played([*REJECTS, {"await_end": "any"}])
+    port = there.peer.listen(connections=2)
+    for _ in range(2):
+        assert Played([ASKED[0], {"recv": "A-ASSOCIATE-RJ"}]).peer.play(HOST, port)
+    assert there.peer.join(PATIENCE)
+    assert ended(there) == (3, "")
+    assert len(there.of(ConnectionEnded)) == 2
+    assert not Played([{"close": "fin"}]).peer.play(HOST, port)
+
+
+def test_a_connection_that_does_not_come_or_goes_astray_ends_it_all() -> None:
+    there = Played([*REJECTS, {"await_end": "any"}])
+    assert Played([ASKED[0], {"recv": "A-ASSOCIATE-RJ"}]).peer.play(HOST, there.peer.listen(connections=2))
+    there.peer.stop()
+    assert ended(there) == (0, "connection 2 did not come")
+    there = Played(REJECTS)
+    assert not Played([ASKED[0], {"recv": "A-ABORT"}]).peer.play(HOST, there.peer.listen(connections=1))
+    assert there.peer.join(PATIENCE)
+    astray = Played([{"recv": "A-ABORT"}])
+    Played([ASKED[0], {"await_end": "any"}]).peer.play(HOST, astray.peer.listen(connections=3))
+    assert astray.peer.join(PATIENCE)
+    assert ended(astray) == (0, "step 1: expected A-ABORT, got A-ASSOCIATE-RQ")

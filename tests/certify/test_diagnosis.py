@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.certify import catalogue, diagnosis
+from simulator.certify import broken, catalogue, diagnosis
 from simulator.certify.diagnosis import diagnose
 from simulator.certify.scene import Scene
 from simulator.cli.app import app
@@ -57,6 +57,10 @@ FACILITY = declaration(orders="facility")
 def test_every_diagnosis_of_the_catalogue_has_a_scene_that_provokes_it() -> None:
     assert {case.id for case in CASES} == set(catalogue.read())
     assert len(catalogue.read()) >= 40
+
+
+def test_every_facility_of_a_rehearsal_is_to_get_a_card_of_the_catalogue() -> None:
+    assert {each.card for each in broken.facilities().values()} <= set(catalogue.read())
 
 
 def test_every_diagnosis_names_requirements_of_the_register() -> None:
@@ -177,6 +181,15 @@ def test_a_catalogue_that_is_wrong_is_told_with_its_places(tmp_path: Path, monke
     with pytest.raises(LoadError, match=r"did you mean 'hl7\.no-order'"):
         catalogue.read()
     catalogue._read.cache_clear()
+
+
+def test_a_proof_can_be_typed_as_it_stands() -> None:
+    """Ids of tests have brackets, which a shell would take for a pattern."""
+    seen = scene("study")
+    seen = replace(seen, wanted=replace(seen.wanted, test="study[CT01,CTImage]"))
+    (card,) = diagnose(seen)
+    assert card.prove == "simulate certify run --test 'study[CT01,CTImage]'"
+    assert shlex.split(card.prove)[-1] == "study[CT01,CTImage]"
 
 
 def test_what_is_said_of_every_case_names_nobody() -> None:

@@ -260,7 +260,7 @@ ENDINGS = (
         study(dying().ends("requestor", "rst")),
         "A-RELEASE-RQ (PS3.8 7.2)",
         "It died at image 3: CT01 broke the TCP connection (RST), 0.1 s after the last byte.",
-        "Whoever ended it knows why.",
+        "It was in the midst of a message; whoever ended it knows why.",
         (b"\4",),
         name="rst",
     ),
@@ -311,7 +311,8 @@ ENDINGS = (
             .accepts()
             .stores(images(5)[0])
             .says("acceptor", pdu_builders.abort(source=2), wait=60.0)
-            .ends("acceptor")
+            .ends("acceptor"),
+            events=(broken("time-out.idle", "nothing came for 60 s"),),
         ),
         "",
         "It died after image 1: the gateway sent A-ABORT",
@@ -333,8 +334,27 @@ ENDINGS = (
         name="receiver",
     ),
     Case(
-        "association.not-released",
+        "association.died",
         study(Talking().asks(Proposed(1, CT, (EXPLICIT,))).accepts().stores(images(5)[0]).ends("requestor"), met=True),
+        "",
+        "It died after image 1: CT01 closed the TCP connection (FIN)",
+        "without a release nobody can tell whether more was to come.",
+        (b"\4",),
+        name="met",
+    ),
+    Case(
+        "association.died",
+        study(dying().ends("requestor", "rst"), sent(images(5), after=60.0), met=True),
+        "",
+        "It died at image 3 of 5",
+        "",
+        (b"\4",),
+        level="should",
+        name="made-good",
+    ),
+    Case(
+        "association.not-released",
+        scene("echo", [Talking().asks(Proposed(1, VERIFICATION)).accepts().echoes().ends("requestor")], met=True),
         "A-RELEASE-RQ at the end",
         "No A-RELEASE-RQ; CT01 closed the TCP connection (FIN).",
         "Nothing was lost this time",
@@ -405,6 +425,13 @@ def test_both_titles_may_be_wrong_in_one_request() -> None:
         "ae-title.called.wrong",
         "ae-title.calling.unknown",
     ]
+
+
+def test_a_gateway_that_stops_at_the_end_of_a_test_breaks_nobodys_association() -> None:
+    kept = kept_open().says("acceptor", pdu_builders.abort(source=2), wait=60.0).ends("acceptor")
+    assert diagnose(study(kept, met=True)) == ()
+    (card,) = diagnose(study(dying().says("acceptor", pdu_builders.abort(), wait=200.0).ends("acceptor")))
+    assert "CT01 is silent on a connection that is open still" in card.got
 
 
 def test_what_a_later_attempt_made_good_is_no_failure() -> None:

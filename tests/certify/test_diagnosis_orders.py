@@ -21,7 +21,7 @@ from simulator.synthesis.orders import order
 from simulator.wire import commitment, pdu_builders
 from simulator.wire.command_set import FIELDS, CommandSet, command_set
 from simulator.wire.commitment import Failure, Reference, Report, Request
-from simulator.wire.hl7_acknowledgements import Fault
+from simulator.wire.hl7_acknowledgements import Fault, build_acknowledgement
 from simulator.wire.pdu_builders import Answered, Proposed
 from tests.certify.diagnosed import check
 from tests.certify.scenes import (
@@ -55,6 +55,19 @@ def hl7(*talks: Talking, **fields: Any) -> Any:
 
 def raw(data: bytes) -> Talking:
     return Talking("RIS->gateway", "HL7", ("192.0.2.1", 2575)).says("requestor", data)
+
+
+def became(state: str, *reasons: str) -> StudyChanged:
+    return StudyChanged(
+        observer="gateway", study_instance_uid="1.2", accession_number=NUMBER, state=state, reasons=reasons
+    )
+
+
+def unreadable() -> Talking:
+    """Return a conversation in which what stands in a block is no HL7."""
+    talk = raw(block(b"PID|1||" + SHEET.hkid.encode() + b"\r"))
+    fault = Fault("the message does not begin with MSH")
+    return talk.says("acceptor", block(build_acknowledgement(None, "AR", fault, "A1", "20261123090011")))
 
 
 ORDERS = (
@@ -129,6 +142,42 @@ ORDERS = (
         (b"CHAN^SIU MING",),
     ),
     Case(
+        "hl7.not-the-sheet",
+        hl7(ordered(hl7_order(accession_number=ANOTHER.accession_number))),
+        f"Accession number {NUMBER}",
+        f'the accession number in OBR-18 is "{ANOTHER.accession_number}".',
+        "",
+        (ANOTHER.accession_number.encode(),),
+        name="number",
+    ),
+    Case(
+        "hl7.refused",
+        hl7(unreadable()),
+        "MSA-1 AA",
+        "AR (application reject) to a message without MSH-10: the message does not begin with MSH.",
+        "",
+        (b"AR",),
+        name="no-msh",
+    ),
+    Case(
+        "hl7.no-order",
+        hl7(),
+        "",
+        f"For {NUMBER} no HL7 connection was opened.",
+        "",
+        name="nothing",
+    ),
+    Case(
+        "hl7.wrong-acknowledgement-mode",
+        hl7(ordered(hl7_order("AL", "NE"), codes=["CA"]), met=True),
+        "",
+        "MSH-15 is AL, MSH-16 is NE.",
+        "never what became of it (AA, AE or AR).",
+        (b"AL", b"NE"),
+        level="should",
+        name="commit-alone",
+    ),
+    Case(
         "hl7.wrong-acknowledgement-mode",
         hl7(ordered(hl7_order("NE", "NE"), codes=[])),
         "Both empty (original mode)",
@@ -141,14 +190,14 @@ ORDERS = (
         "hl7.wrong-acknowledgement-mode",
         hl7(ordered(hl7_order("AL", "NE"), hl7_order("AL", "NE"), hl7_order("AL", "NE"), codes=["CA"])),
         "AL where the sender waits",
-        "MSH-15 is AL, MSH-16 is NE. The same once more.",
+        "MSH-15 is AL, MSH-16 is NE. The same 2 times more.",
         "It was answered CA, as it had asked, and sent the same message again: it waits for another.",
         (b"AL", b"NE"),
         name="again",
     ),
     Case(
         "hl7.no-order",
-        hl7(ordered(hl7_order(accession_number=ANOTHER.accession_number))),
+        hl7(ordered(hl7_order(accession_number=ANOTHER.accession_number, patient_id=ANOTHER.person.hkid))),
         f"An order for accession number {NUMBER} from RIS, by HL7 to port 2575.",
         f"For {NUMBER} orders came for {ANOTHER.accession_number}.",
         "sent it under another number",
@@ -158,9 +207,17 @@ ORDERS = (
         "hl7.no-order",
         scene("study", [sent(images())], declared=FACILITY),
         "",
-        f"For {NUMBER} no message came.",
+        f"For {NUMBER} no HL7 connection was opened.",
         "RIS has not released the order",
         name="images-alone",
+    ),
+    Case(
+        "hl7.no-order",
+        scene("unmatched", [sent(images())], [became("unmatched", "order.not-found")], declared=FACILITY),
+        "",
+        f"For {NUMBER} no HL7 connection was opened.",
+        "",
+        name="after-the-study",
     ),
     Case(
         "clock.off",
@@ -293,10 +350,11 @@ COMMITMENTS = (
     ),
     Case(
         "commitment.no-way-back",
-        scene("preflight", [nobody("silent")]),
+        scene("preflight", [called("CT01").asks(Proposed(1, COMMITMENT), user_items=role(0, 1)).rejects(1, 1, 1)]),
         "",
-        "failed, once: nobody answered: a firewall, most of the time.",
+        "Calling 192.0.2.10:11113 failed, once: it rejected the association: no reason given (result 1, source 1",
         "a firewall that lets the gateway in",
+        (b"\1\1\1",),
         name="preflight",
     ),
     Case(
@@ -356,6 +414,24 @@ COMMITMENTS = (
         name="refused",
     ),
     Case(
+        "commitment.role-selection-missing",
+        scene(
+            "preflight",
+            [
+                called("CT01")
+                .asks(Proposed(1, COMMITMENT), user_items=role(0, 1))
+                .accepts(Answered(1, "", 1))
+                .says("requestor", pdu_builders.abort(source=2))
+                .ends("requestor")
+            ],
+        ),
+        "",
+        "has no role selection (item 54H), and refuses the context (result 1, user rejection).",
+        "",
+        (b"\1",),
+        name="context",
+    ),
+    Case(
         "commitment.report-refused",
         scene(
             "commitment",
@@ -413,12 +489,6 @@ def stored(number: int) -> InstanceStored:
     )
 
 
-def became(state: str, *reasons: str) -> StudyChanged:
-    return StudyChanged(
-        observer="gateway", study_instance_uid="1.2", accession_number=NUMBER, state=state, reasons=reasons
-    )
-
-
 REMAINDER = (
     Case(
         "forward.failed",
@@ -467,10 +537,7 @@ def test_a_patient_who_is_not_synthetic_is_named_in_no_card() -> None:
 
 def test_enhanced_mode_that_is_answered_as_it_asks_is_no_fault() -> None:
     both = ordered(hl7_order("AL", "AL"), codes=["CA", "AA"])
-    assert (
-        diagnose(hl7(both, ordered(hl7_order("NE", "AL")), ordered(hl7_order("AL", "NE"), codes=["CA"]), met=True))
-        == ()
-    )
+    assert diagnose(hl7(both, ordered(hl7_order("NE", "AL")), met=True)) == ()
 
 
 def test_a_report_that_came_back_in_the_end_is_no_failure() -> None:

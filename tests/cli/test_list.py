@@ -123,7 +123,7 @@ def rows(story: Any) -> list[Any]:
     return [story, *(row for row in story.get("for_each", []) if isinstance(row, dict))]
 
 
-@pytest.mark.parametrize("subject", ["scenario", "site", "result", "status"])
+@pytest.mark.parametrize("subject", ["scenario", "site", "result", "status", "load"])
 def test_every_schema_is_one_and_refuses_what_is_none(subject: str) -> None:
     assert not schema(subject).is_valid({"nonesuch": 1})
 

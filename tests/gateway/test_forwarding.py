@@ -6,10 +6,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from simulator.actors.raw_peer import RawPeer
+from simulator.events import Event, ScriptEnded
 from simulator.gateway import pipeline
 from simulator.gateway.forwarding import Forwarder
 from simulator.gateway.index import Index
@@ -22,6 +26,7 @@ from simulator.synthesis.classes import CLASSES
 from simulator.synthesis.studies import Study
 from simulator.wire import transcoding
 from simulator.wire.association import Response
+from simulator.wire.pdu_script import script
 from tests.gateway.made import a_site, accepting, events, opened, outgoing, received, remote, to
 from tests.synthesis.made import BIG_ENDIAN, EXPLICIT, IMPLICIT, a_study
 from tests.wire.pdus import ABORT, read_pdu
@@ -132,6 +137,62 @@ def test_a_destination_that_takes_the_connection_and_says_nothing(parts: tuple[S
     with peer(listen) as port:
         problem = forwarder(parts, port, acse=0.3).send(parts[1].instances(UID))
     assert problem == f"REMOTE@127.0.0.1:{port} took the connection but did not answer within 0.3 s"
+
+
+@contextmanager
+def playing(*steps: dict[str, Any]) -> Iterator[int]:
+    """Hold the port of a remote SCP that plays a script, all of which must go as written."""
+    told: list[Event] = []
+    scripted = RawPeer(script(steps), told.append)
+    try:
+        yield scripted.listen()
+        assert scripted.join(PATIENCE)
+    finally:
+        scripted.stop()
+    assert [event.problem for event in told if isinstance(event, ScriptEnded)] == [""]
+
+
+ASSOCIATED = ({"recv": "A-ASSOCIATE-RQ"}, {"send": {"pdu": "A-ASSOCIATE-AC"}})
+STORED = ({"recv": "C-STORE-RQ"}, {"send": {"message": "C-STORE-RSP"}})
+HALF_A_PDU = {"send": {"hex": "04 00 0000 0064 0000 0060 01 03"}}
+END = {"await_end": "any", "within": PATIENCE}
+
+
+@pytest.mark.parametrize("limit", ["acse", "pdu"])
+def test_half_an_acceptance_is_not_waited_for(parts: tuple[Store, Index], limit: str) -> None:
+    with playing(ASSOCIATED[0], {"send": {"hex": "02 00 0000 00b4 0001"}}, END) as port:
+        problem = forwarder(parts, port, **{limit: 0.3}).send(parts[1].instances(UID))
+    assert problem.endswith("in time: the beginning of A-ASSOCIATE-AC announced with 180 bytes came")
+
+
+@pytest.mark.parametrize("limit", ["dimse", "pdu"])
+def test_half_a_response_is_not_waited_for_and_what_was_stored_before_counts(
+    parts: tuple[Store, Index], limit: str
+) -> None:
+    with playing(*ASSOCIATED, *STORED, {"recv": "C-STORE-RQ"}, HALF_A_PDU, END) as port:
+        problem = forwarder(parts, port, **{limit: 0.3}).send(parts[1].instances(UID))
+    assert problem.endswith("gave no whole answer in time: the beginning of P-DATA-TF announced with 100 bytes came")
+    assert parts[1].delivered(UID, "REMOTE") == {UIDS[0]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"command_field": 0x8030}, "answered another message than the one it was sent"),
+        ({"command_field": 0x8130}, "answered another message than the one it was sent"),
+        ({"message_id_being_responded_to": 1}, "answered another message than the one it was sent"),
+        ({"context_id": 3}, "answered in presentation context 3; it was asked in 1"),
+        ({"context_id": 99}, "presentation context ID 99 at byte 10 is none accepted (1, 3)"),
+        ({"affected_sop_class_uid": "1.9"}, "answered about another SOP class (1.9)"),
+        ({"affected_sop_instance_uid": "1.9"}, "answered about another SOP instance (1.9)"),
+    ],
+)
+def test_a_success_of_something_else_is_none(parts: tuple[Store, Index], answer: dict[str, Any], words: str) -> None:
+    wrong = {"send": {"message": "C-STORE-RSP", **answer}}
+    with playing(*ASSOCIATED, *STORED, {"recv": "C-STORE-RQ"}, wrong, {"recv": "A-ABORT"}, END) as port:
+        assert words in send(parts, port)
+    assert parts[1].delivered(UID, "REMOTE") == {UIDS[0]}
+    assert [told["sop_instance_uid"] for told in events(parts[1], "InstanceForwarded")] == UIDS[:1]
 
 
 def test_a_file_that_is_gone_fails_and_the_rest_is_sent(parts: tuple[Store, Index], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from simulator.actors.raw_peer import RawPeer
 from simulator.events import StudyChanged
 from simulator.gateway.forward_queue import Dispatch, ForwardQueue, Selection
 from simulator.gateway.index import Index
@@ -19,6 +20,7 @@ from simulator.gateway.rows import StudyRow
 from simulator.gateway.store import Store
 from simulator.rules.sop_classes import by_name
 from simulator.wire.association import Response
+from simulator.wire.pdu_script import script
 from tests.gateway.made import a_site, events, opened, remote, to
 from tests.gateway.test_forwarding import keep
 from tests.synthesis.made import a_study
@@ -40,10 +42,13 @@ def parts(tmp_path: Path) -> Iterator[tuple[Store, Index]]:
 class Sending:
     """An outbox at work, and how often it told that something was sent or failed."""
 
-    def __init__(self, parts: tuple[Store, Index], *destinations: dict[str, Any], **forwarding: Any) -> None:
+    def __init__(
+        self, parts: tuple[Store, Index], *destinations: dict[str, Any], gateway: Any = None, **forwarding: Any
+    ) -> None:
         store, self.index = parts
         self.told = threading.Semaphore(0)
-        site = a_site(forwarding={"destinations": list(destinations), "retry_after": 0, **forwarding})
+        there = {"destinations": list(destinations), "retry_after": 0, **forwarding}
+        site = a_site(forwarding=there, gateway=gateway or {})
         self.outbox = Outbox(site, self.index, store, lambda _: self.told.release())
         self.queue = self.outbox.queue
 
@@ -155,6 +160,38 @@ def test_one_destination_that_hangs_holds_up_no_other(parts: tuple[Store, Index]
             go_on.set()
             at_work.await_ends()
     assert slow.uids() == UIDS
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [{"send": {"hex": "02 00 0000 00b4 0001"}}],
+        [{"send": {"hex": "02 00 7fff ffff 0001"}}],
+        [{"send": {"pdu": "A-ASSOCIATE-AC"}}, {"recv": "C-STORE-RQ"}, {"send": {"hex": "04 00 0000 0064 0000 0060"}}],
+        [{"send": {"pdu": "A-ASSOCIATE-AC"}}, {"recv": "C-STORE-RQ"}, {"send": {"hex": "04 00 7fff ffff 0000"}}],
+    ],
+    ids=["half an acceptance", "a long acceptance", "half a response", "a long response"],
+)
+def test_a_pdu_that_is_never_whole_holds_up_a_destination_no_longer_than_its_time_out(
+    parts: tuple[Store, Index], steps: list[dict[str, Any]]
+) -> None:
+    """The destination leaves the connection open, and says no more."""
+    store, index = parts
+    other = a_study("another", instances=1)
+    keep(other, store, index)
+    whole = [{"recv": "A-ASSOCIATE-RQ"}, *steps, {"await_end": "any", "within": PATIENCE}]
+    stuck = RawPeer(script(whole), lambda _: None)
+    port = stuck.listen(connections=2)
+    try:
+        limits = {"acse": 30, "dimse": 30, "pdu": 0.3}
+        with sending(parts, to(port), gateway={"time_outs": limits}, attempts=1) as at_work:
+            at_work.whole()
+            at_work.whole(study=other.study_instance_uid)
+            at_work.await_ends(2)  # the next one had its turn
+            assert [state for _, state, _, _ in at_work.states()] == ["failed"]
+        assert stuck.join(PATIENCE)
+    finally:
+        stuck.stop()
 
 
 def test_one_study_that_fails_holds_up_no_other(parts: tuple[Store, Index]) -> None:

@@ -13,8 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
+from simulator.actors.raw_peer import RawPeer
 from simulator.actors.remote_scp import Behaviour, RemoteSCP
 from simulator.events import Event
+from simulator.wire.pdu_script import script
 from tests.gateway.made import Running, a_site, remote, running, to
 from tests.wire.sockets import HOST, PATIENCE, closed_port
 
@@ -76,6 +78,33 @@ def test_it_waits_as_long_as_the_site_says(tmp_path: Path) -> None:
     with silent, a_gateway(tmp_path, silent.getsockname()[1], gateway=limits) as gateway:
         told = asked(gateway)
     assert told["problem"].endswith("took the connection but did not answer within 0.3 s")
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([{"send": {"hex": "02 00 0000 00b4 0001"}}], "the beginning of A-ASSOCIATE-AC announced with 180 bytes came"),
+        (
+            [{"send": {"pdu": "A-ASSOCIATE-AC"}}, {"recv": "C-ECHO-RQ"}, {"send": {"hex": "04 00 0000 0064 0000"}}],
+            "the beginning of P-DATA-TF announced with 100 bytes came",
+        ),
+        (
+            [{"send": {"pdu": "A-ASSOCIATE-AC"}}, {"recv": "C-ECHO-RQ"}, {"send": {"message": "C-STORE-RSP"}}],
+            "answered another message than the one it was sent",
+        ),
+    ],
+    ids=["half an acceptance", "half a response", "another response"],
+)
+def test_it_takes_no_half_and_no_other_answer(tmp_path: Path, steps: list[dict[str, Any]], words: str) -> None:
+    whole = [{"recv": "A-ASSOCIATE-RQ"}, *steps, {"await_end": "any", "within": PATIENCE}]
+    scripted = RawPeer(script(whole), lambda _: None)
+    try:
+        with a_gateway(tmp_path, scripted.listen(), gateway={"time_outs": {"pdu": 0.3}}) as gateway:
+            told = asked(gateway)
+        assert (told["status"], scripted.join(PATIENCE)) == (None, True)
+        assert words in told["problem"]
+    finally:
+        scripted.stop()
 
 
 def test_a_gateway_stops_while_a_destination_hangs(tmp_path: Path) -> None:

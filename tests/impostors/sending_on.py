@@ -16,6 +16,7 @@ from simulator.site import Destination, Site
 from simulator.wire import transcoding
 from simulator.wire.association import Association, Outgoing
 from simulator.wire.data_set import IMPLICIT_VR_LITTLE_ENDIAN
+from simulator.wire.hearing import Hearing
 from simulator.wire.send_plane import SendPlane
 from tests.impostors.caught import Caught
 
@@ -36,11 +37,19 @@ class SendsAsLongAsItLikes(Gateway):
 
 
 class TakesAnyAnswer(Gateway):
-    """Takes a success for its own, whichever instance it names."""
+    """Takes a success for its own, whatever it is about."""
 
     def __init__(self, site: Site, data: Path) -> None:
         super().__init__(site, data)
-        Association._check_subject = lambda self, answered, sent: None  # type: ignore[method-assign]
+        Association._expect = lambda self, wrong: None  # type: ignore[method-assign]
+
+
+class WaitsForTheRestOfAPdu(Gateway):
+    """Has patience with a destination that leaves off in the middle of a PDU."""
+
+    def __init__(self, site: Site, data: Path) -> None:
+        super().__init__(site, data)
+        Hearing.seconds = property(lambda self: 3600.0, lambda self, seconds: None)  # type: ignore[assignment]
 
 
 class ForwardsTwice(Gateway):
@@ -151,6 +160,42 @@ CAUGHT: tuple[Caught, ...] = (
             "gateway.studies.study.destinations.pacs.state": ("failed", "done"),
             "gateway.studies.study.destinations.pacs.missing": (2, 0),
             "gateway.studies.study.destinations.pacs.problem": ("about another SOP instance", ""),
+        },
+    ),
+    Caught(
+        "takes-any-answer",
+        TakesAnyAnswer,
+        "destination-breaks-the-protocol[response-to-verification]",
+        {
+            "wire.peers.pacs.script": ("complete", "step 5: expected A-ABORT, got A-RELEASE-RQ"),
+            "gateway.studies.study.states": (
+                ["receiving", "matched", "forwarding", "failed"],
+                ["receiving", "matched", "forwarding", "forwarded"],
+            ),
+            "gateway.studies.study.destinations.pacs.state": ("failed", "done"),
+            "gateway.studies.study.destinations.pacs.missing": (1, 0),
+            "gateway.studies.study.destinations.pacs.problem": ("another message than the one it was sent", ""),
+        },
+    ),
+    Caught(
+        "waits-for-the-rest-of-a-pdu",
+        WaitsForTheRestOfAPdu,
+        "destination-breaks-the-protocol[half-an-acceptance]",
+        {
+            "wire.peers.pacs.script": (
+                "complete",
+                "step 3: expected the end of the connection (any); the peer said nothing more in time",
+            ),
+            "gateway.studies.study.states": (
+                ["receiving", "matched", "forwarding", "failed"],
+                ["receiving", "matched", "forwarding"],
+            ),
+            "gateway.studies.study.destinations.pacs.state": ("failed", "waiting"),
+            "gateway.studies.study.destinations.pacs.attempts": (1, 0),
+            "gateway.studies.study.destinations.pacs.problem": (
+                "the beginning of A-ASSOCIATE-AC announced with 180 bytes",
+                "",
+            ),
         },
     ),
     Caught(

@@ -19,16 +19,7 @@ from pynetdicom import evt
 
 from simulator.wire import store_plane
 from simulator.wire.acceptor import Acceptor, EndAssociation
-from simulator.wire.association import (
-    VERIFICATION,
-    Address,
-    Association,
-    Context,
-    Incoming,
-    Outgoing,
-    Response,
-    TimeOuts,
-)
+from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing, Response, TimeOuts
 from simulator.wire.association import StoreRequest as Received
 from simulator.wire.command_set import command_set
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN
@@ -36,6 +27,7 @@ from simulator.wire.incidents import Incident
 from simulator.wire.pdu_builders import fragments, p_data
 from simulator.wire.pdu_stream import Pdv
 from simulator.wire.receive_plane import ReceivePlane
+from simulator.wire.terms import Incoming
 from tests.wire import pdus
 from tests.wire.listening import LONG, to_the_end
 from tests.wire.made import steady

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from simulator.wire import command_set, store_plane
 from simulator.wire.command_set import CommandSet
+from simulator.wire.terms import VERIFICATION
 from tests.wire.made import steady
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -72,7 +73,7 @@ def test_a_response_is_the_same_to_the_byte(instance: str, message_id: int, stat
 @given(words)
 @steady
 def test_an_echo_is_answered_to_the_byte(message_id: int) -> None:
-    encoded = store_plane.echo_request(message_id, store_plane.VERIFICATION)
+    encoded = store_plane.echo_request(message_id, VERIFICATION)
     asked = store_plane.plain_echo(encoded)
     assert asked is not None
     expected: CommandSet = command_set.response_to(command_set.decode(encoded), 0)
@@ -80,7 +81,7 @@ def test_an_echo_is_answered_to_the_byte(message_id: int) -> None:
 
 
 def test_an_echo_that_says_more_is_the_librarys() -> None:
-    encoded = command_set.decode(store_plane.echo_request(1, store_plane.VERIFICATION))
+    encoded = command_set.decode(store_plane.echo_request(1, VERIFICATION))
     assert store_plane.plain_echo(encoded.but(priority=0).encode()) is None
     assert store_plane.plain_echo(encoded.but(data_set_type=1).encode()) is None
     assert store_plane.plain_echo(encoded.but(affected_sop_class_uid=CT).encode()) is None
