@@ -142,8 +142,11 @@ class Backlog:
         self._waiting.pop(taken.sop_instance_uid, None)
 
     def _run(self) -> None:
-        while self._work.wait() and not self._stop.wait(_GATHER_SECONDS):
-            self._work.clear()
+        while not self._stop.is_set():
+            self._work.wait()
+            self._work.clear()  # before it looks whether to stop, or this could be the bell that tells of it
+            if self._stop.wait(_GATHER_SECONDS):
+                return
             some = list(self._waiting.values())
             try:
                 for taken in some:

@@ -158,3 +158,25 @@ def test_a_file_that_cannot_be_read_is_tried_again(index: Index, file: Path) -> 
         index.instances("1.2")
     assert indexed(file) == ["1.2.9.0"]
     assert [row.data_set_digest for row in index.instances("1.2")][1:] == ["digest"]
+
+
+@pytest.mark.parametrize("where", ["clear", "wait"])
+def test_a_stop_in_the_middle_of_a_turn_ends_it(where: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = Index(file)
+    add(index, a_row(0))
+    waiting = index._backlog
+    turn = getattr(waiting._work, where)
+
+    def stopped_meanwhile() -> None:
+        waiting._stop.set()
+        waiting._work.set()
+        turn()
+
+    monkeypatch.setattr(waiting._work, where, stopped_meanwhile)
+    index.add_later(taken(1))
+    thread = waiting._thread
+    assert thread is not None
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    index.close()
+    assert indexed(file) == ["1.2.9.0", "1.2.9.1"]
