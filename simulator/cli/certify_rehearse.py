@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ _MINUTES = 0.5  # for each test
 
 def rehearse(named: str, reports: Path, seed: int | None) -> int:
     """Play the facility `named` through all tests, in a session of its own; return the exit code."""
-    from simulator.certify import broken, session
+    from simulator.certify import broken, handover, session
     from simulator.certify.conduct import Conduct
     from simulator.certify.rehearsal import Facility
     from simulator.certify.rig import Pace, Rig
@@ -31,7 +32,7 @@ def rehearse(named: str, reports: Path, seed: int | None) -> int:
     from simulator.events import now
 
     how = broken.by_name(named)
-    stamp = now()[:19].translate(str.maketrans("", "", "-:")).replace("T", "T") + "Z"
+    stamp = now()[:19].translate(str.maketrans("", "", "-:")) + "Z"
     folder = reports / f"{stamp}-rehearsal-{named.replace(':', '-')}"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "played.yaml"
@@ -52,7 +53,10 @@ def rehearse(named: str, reports: Path, seed: int | None) -> int:
             for outcome in tried:
                 print_outcome(terminal.out, outcome)
         stack.close()
-        return conclude(begun, tried, folder)
+        code = conclude(begun, tried)
+        written = handover.write(begun, datetime.now(UTC).date())
+        terminal.out.print(f"The report that this makes: {written.files[0]}", soft_wrap=True, markup=False)
+        return code
 
 
 def _declared(reports: Path) -> Declaration:

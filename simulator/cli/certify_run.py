@@ -65,13 +65,15 @@ def command(
             terminal.err.print("\nStopped. Nothing is lost: `simulate certify run` goes on where this was left.")
             raise typer.Exit(3) from None
         stack.close()
-        code = conclude(session, tried, session_folder(reports))
+        code = conclude(session, tried)
+        folder = session_folder(reports)
+        terminal.out.print(f"The session is in {folder}; `simulate certify report` writes the report.", soft_wrap=True)
         whole = session.last_pass("whole")
         left_off = len(tried) < len(again) if again is not None else whole is None or bool(session.missing(whole))
         raise typer.Exit(_LEFT_OFF if left_off and code == 0 else code)
 
 
-def conclude(session: Session, tried: Sequence[TestOutcome], folder: Path) -> int:
+def conclude(session: Session, tried: Sequence[TestOutcome]) -> int:
     """Print what the session has come to; return the exit code for what was tried."""
     from datetime import UTC, datetime
 
@@ -81,9 +83,6 @@ def conclude(session: Session, tried: Sequence[TestOutcome], folder: Path) -> in
     terminal.out.print(f"\nCERTIFIABLE: {'yes' if told.certifiable else 'no'}", style="bold", highlight=False)
     for sentence in told.against:
         terminal.out.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
-    terminal.out.print(
-        f"The session is in {folder}; `simulate certify report` writes the report.", highlight=False, soft_wrap=True
-    )
     verdicts = {outcome.verdict for outcome in tried}
     return 1 if verdicts & _FAILED else 3 if verdicts & _UNKNOWN else 0
 

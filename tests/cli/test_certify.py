@@ -179,8 +179,7 @@ def test_ctrl_c_loses_nothing_and_the_next_run_goes_on(tmp_path: Path, declared:
         env=environment(),
     ) as running:
         assert running.stdout is not None
-        while "echo[CT01]" not in running.stdout.readline() or running.poll() is not None:
-            pass
+        assert any("echo[CT01]: At CT01" in line for line in running.stdout)
         running.send_signal(signal.SIGINT)
         _, told = running.communicate(timeout=PATIENCE)
     assert running.returncode == 3
@@ -209,6 +208,8 @@ def test_a_rehearsal_goes_through_everything(named: str, code: int, tmp_path: Pa
     assert done.stdout.startswith("seed 3\n")
     assert ("ae-title.called.wrong" in done.stdout) is (code == 1)
     assert "this was a rehearsal" in done.stdout
+    [page] = (tmp_path / "reports").glob("*/report.html")
+    assert "CERTIFIABLE: no" in page.read_text(encoding="utf-8")
 
 
 def test_a_facility_that_cannot_be_played_is_a_mistake(tmp_path: Path) -> None:
