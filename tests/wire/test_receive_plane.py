@@ -19,15 +19,7 @@ from pynetdicom import evt
 
 from simulator.wire import store_plane
 from simulator.wire.acceptor import Acceptor, EndAssociation
-from simulator.wire.association import (
-    VERIFICATION,
-    Address,
-    Association,
-    Context,
-    Outgoing,
-    Response,
-    TimeOuts,
-)
+from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing, Response, TimeOuts
 from simulator.wire.association import StoreRequest as Received
 from simulator.wire.command_set import command_set
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN
