@@ -182,7 +182,7 @@ def growth(scale: Scale, folder: Path) -> Iterator[Figure]:
     yield memory
     yield cost
     yield _in_a_full_store(
-        scale, first if scale.rounds == 1 else material.make(folder, "more", 1000, 64), folder / "scp"
+        scale, first if scale.rounds == 1 else material.make(folder, "more", 4000, 64), folder / "scp"
     )
 
 

@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 
 from simulator.gateway import backlog
-from simulator.wire import gathering
+from simulator.wire import gathering, store_plane
 from simulator.wire.association import Association, Outgoing, Response
 from tests.gateway.made import Running, contexts_of, outgoing, running
 from tests.synthesis.made import a_study
+
+pytestmark = pytest.mark.skipif(not store_plane.is_on(), reason="the data planes are switched off")
 
 SMALL = [outgoing(instance) for instance in a_study("small", instances=150, size=64).instances]
 LARGE = [outgoing(instance) for instance in a_study("large", instances=60, size=512).instances]

@@ -19,6 +19,8 @@ from tests.wire import pdus
 from tests.wire.listening import to_the_end
 from tests.wire.sockets import PATIENCE, connected
 
+pytestmark = pytest.mark.skipif(not store_plane.is_on(), reason="the data planes are switched off")
+
 STUDY = a_study("large", instances=3, size=512)
 INSTANCES = [outgoing(instance) for instance in STUDY.instances]
 STORED = Response(0x0000)
