@@ -41,6 +41,12 @@ def read(file: Path) -> CommentedMap:
     return document
 
 
+def write(content: dict[str, Any], file: Path) -> None:
+    """Write a mapping as YAML. Raises `OSError`."""
+    with file.open("w", encoding="utf-8") as out:
+        YAML().dump(content, out)
+
+
 def validate(
     model: type[Model], content: Any, file: Path, origins: Sequence[tuple[CommentedMap, Path_]] | None = None
 ) -> Model:

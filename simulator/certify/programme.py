@@ -33,7 +33,6 @@ Each = Literal[
     "system that asks for commitment",
     "system that receives",
 ]
-Status = str
 
 
 class Expectation(BaseModel):
@@ -46,15 +45,15 @@ class Expectation(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    verification: Status | None = None
+    verification: str | None = None
     order: str | None = None
-    answers: tuple[Status, ...] | None = None
+    answers: tuple[str, ...] | None = None
     ended: Literal["released"] | None = None
     state: str | None = None
     states: tuple[str, ...] | None = None
-    request: Status | None = None
+    request: str | None = None
     report: Literal["delivered"] | None = None
-    arrivals: tuple[Status, ...] | None = None
+    arrivals: tuple[str, ...] | None = None
     dispatch: str | None = None
 
     def entries(self) -> Iterator[tuple[str, Any]]:

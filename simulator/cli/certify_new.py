@@ -55,6 +55,7 @@ def print_programme(session: Session) -> None:
 
 def _asked(reports: Path) -> Path:
     """Ask for the declaration, and write it beside the session to come; each answer is checked at once."""
+    from simulator import strict_yaml
     from simulator.certify import declaration
 
     content: dict[str, Any] = {"facility": {}, "gateway": {}, "systems": [], "orders": {}}
@@ -78,7 +79,7 @@ def _asked(reports: Path) -> Path:
     content["orders"]["sent_by"] = "facility" if sends else "tool"
     reports.mkdir(parents=True, exist_ok=True)
     file = reports / "declaration.yaml"
-    _write(content, file)
+    strict_yaml.write(content, file)
     try:
         declaration.load(file)
     except LoadError as error:
@@ -113,10 +114,3 @@ def _asked_system(number: int) -> dict[str, Any]:
     system["transfer_syntaxes"] = [part.strip() for part in syntaxes.split(";") if part.strip()]
     system["tls"] = typer.confirm("  does it speak DICOM over TLS?", default=False)
     return system
-
-
-def _write(content: dict[str, Any], file: Path) -> None:
-    from ruamel.yaml import YAML
-
-    with file.open("w", encoding="utf-8") as out:
-        YAML().dump(content, out)

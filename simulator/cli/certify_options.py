@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli import terminal
+
 if TYPE_CHECKING:
+    from simulator.certify.outcome import SessionOutcome
     from simulator.certify.session import Session
 
 FOLDER = "certify"
@@ -28,3 +31,10 @@ def open_session(reports: Path) -> Session:
     from simulator.certify.session import Session
 
     return Session(session_folder(reports))
+
+
+def print_answer(told: SessionOutcome) -> None:
+    """Print whether the facility is certifiable, and what counts against it."""
+    terminal.out.print(f"\nCERTIFIABLE: {'yes' if told.certifiable else 'no'}", style="bold")
+    for sentence in told.against:
+        terminal.out.print(f"  {sentence}", markup=False, soft_wrap=True)

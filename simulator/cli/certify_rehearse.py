@@ -22,6 +22,7 @@ _MINUTES = 0.5  # for each test
 
 def rehearse(named: str, reports: Path, seed: int | None) -> int:
     """Play the facility `named` through all tests, in a session of its own; return the exit code."""
+    from simulator import strict_yaml
     from simulator.certify import broken, handover, session
     from simulator.certify.conduct import Conduct
     from simulator.certify.rehearsal import Facility
@@ -38,7 +39,7 @@ def rehearse(named: str, reports: Path, seed: int | None) -> int:
     file = folder / "played.yaml"
     content = facility_here(reports, how.minutes or _MINUTES)
     secure(content, how, folder / "certificates")
-    _write(content, file)
+    strict_yaml.write(content, file)
     session.begin(folder, file, secrets.randbits(32) if seed is None else seed, how.title)
     file.unlink()
     with session.Session(folder) as begun, ExitStack() as stack:
@@ -119,10 +120,3 @@ def _free_ports(count: int) -> list[int]:
     for each in sockets:
         each.close()
     return ports
-
-
-def _write(content: dict[str, Any], file: Path) -> None:
-    from ruamel.yaml import YAML
-
-    with file.open("w", encoding="utf-8") as out:
-        YAML().dump(content, out)

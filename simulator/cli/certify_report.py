@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli import terminal
-from simulator.cli.certify_options import DEFAULT_REPORTS, Reports, open_session
+from simulator.cli.certify_options import DEFAULT_REPORTS, Reports, open_session, print_answer
 from simulator.errors import HarnessError
 
 
@@ -27,9 +27,7 @@ def command(
         except OSError as error:
             raise HarnessError(f"the report cannot be written: {error}") from error
     told = written.outcome
-    terminal.out.print(f"CERTIFIABLE: {'yes' if told.certifiable else 'no'}", style="bold")
-    for sentence in told.against:
-        terminal.out.print(f"  {sentence}", markup=False, soft_wrap=True)
+    print_answer(told)
     for file in (*written.files, written.bundle):
         terminal.out.print(f"{file}", markup=False, soft_wrap=True)
     terminal.out.print(f"signed by the session's key {written.key_fingerprint}", markup=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli import terminal
-from simulator.cli.certify_options import DEFAULT_REPORTS, Reports, open_session, session_folder
+from simulator.cli.certify_options import DEFAULT_REPORTS, Reports, open_session, print_answer, session_folder
 from simulator.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ def conclude(session: Session, tried: Sequence[TestOutcome]) -> int:
     from simulator.certify.answer import answer
 
     told = answer(session, datetime.now(UTC).date())
-    terminal.out.print(f"\nCERTIFIABLE: {'yes' if told.certifiable else 'no'}", style="bold", highlight=False)
-    for sentence in told.against:
-        terminal.out.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
+    print_answer(told)
     verdicts = {outcome.verdict for outcome in tried}
     return 1 if verdicts & _FAILED else 3 if verdicts & _UNKNOWN else 0
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import typer
 
 from simulator.cli import terminal
-from simulator.cli.certify_options import DEFAULT_REPORTS, Reports, open_session
+from simulator.cli.certify_options import DEFAULT_REPORTS, Reports, open_session, print_answer
 
 
 def command(reports: Reports = DEFAULT_REPORTS) -> None:
@@ -25,8 +25,6 @@ def command(reports: Reports = DEFAULT_REPORTS) -> None:
         verdict = Text(test.verdict, style=STYLES[test.verdict])
         table.add_row(verdict, Text(test.id), Text(test.title), str(test.attempts or "-"))
     terminal.print_table(table)
-    terminal.out.print(f"\nCERTIFIABLE: {'yes' if told.certifiable else 'no'}", style="bold", highlight=False)
-    for sentence in told.against:
-        terminal.out.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
+    print_answer(told)
     if not told.certifiable:
         raise typer.Exit(1)
