@@ -22,7 +22,7 @@ Observe = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Study Instance UID, and SHA-256 of the data set and of the value of Pixel Data; empty where not readable.
+    """Study Instance UID, and digests of the data set and of the value of Pixel Data; empty where not readable.
 
     keys, original: as `wire.key_digests` makes them, of the data set and of what its correction kept.
     """

@@ -18,9 +18,10 @@ from simulator.events import Event, InstanceLost
 from simulator.gateway import acts
 from simulator.gateway.acts import Correction, Ruling
 from simulator.gateway.audit import Act
-from simulator.gateway.backlog import Backlog, Taken
+from simulator.gateway.backlog import Backlog
 from simulator.gateway.database import Database
 from simulator.gateway.rows import InstanceRow, StudyRow
+from simulator.gateway.steps import Stored
 from simulator.rules.identity import MajorKeys
 from simulator.rules.matching import OrderKeys, StudyKeys
 
@@ -58,9 +59,9 @@ class Index(Database):
     def instance(self, sop_instance_uid: str) -> InstanceRow | None:
         """Return the instance, or None."""
         with self._lock:
-            taken = self._backlog.get(sop_instance_uid)
-            if taken is not None:
-                return taken.row
+            waiting = self._backlog.get(sop_instance_uid)
+            if waiting is not None:
+                return waiting.row
             rows = self._found("SELECT * FROM instance WHERE sop_instance_uid = ?", sop_instance_uid)
         return _instance(rows[0]) if rows else None
 
@@ -113,15 +114,15 @@ class Index(Database):
                 self._put_study(study)
             self._ever_held.pop(row.study_instance_uid, None)
 
-    def add_later(self, taken: Taken) -> None:
+    def add_later(self, kept: Stored) -> None:
         """Have an instance indexed soon that is new and changes nothing of its study; see `backlog`.
 
         Whoever asks finds it from now on. Raises `sqlite3.Error` where it cannot wait, and the index does not take it.
         """
         with self._lock:
-            self._backlog.add(taken, at_once=self._failing)
-            if taken.study_instance_uid in self._ever_held:
-                self._ever_held[taken.study_instance_uid] += not taken.was_held
+            self._backlog.add(kept, at_once=self._failing)
+            if kept.row.study_instance_uid in self._ever_held:
+                self._ever_held[kept.row.study_instance_uid] += not kept.was_held
 
     def _add_rows(self, rows: Sequence[InstanceRow], events: Sequence[Event]) -> None:
         with self.transaction(events):

@@ -8,7 +8,6 @@ Each step takes the last one's frozen type, so no order is wrong; bad data is a 
 from __future__ import annotations
 
 from simulator.gateway import correction, duplicates, filing, second_look, statuses
-from simulator.gateway.backlog import Taken
 from simulator.gateway.first_look import taken_in
 from simulator.gateway.header import Header
 from simulator.gateway.index import Index
@@ -39,9 +38,9 @@ def receive(request: StoreRequest, site: Site, index: Index, store: Store) -> Re
 def persist(received: Received, store: Store) -> Stored:
     """Write the file. Raises `OSError` when the file system does not take it."""
     request, head = received.request, received.header
-    name, digest, later = filing.write(request, head, store)
+    name, digest = filing.write(request, head, store)
     written = row(head, request.transfer_syntax_uid, digest, name, request.calling_ae_title)
-    return Stored(Taken(written, received.was_held, later))
+    return Stored(written, received.was_held)
 
 
 def row(head: Header, transfer_syntax_uid: str, digest: str, file: str, calling_ae_title: str) -> InstanceRow:

@@ -210,13 +210,13 @@ class Gateway:
         return None
 
     def _keep(self, received: Received) -> None:
-        taken = pipeline.persist(received, self.store).taken
-        study = self.index.study(taken.study_instance_uid)
+        kept = pipeline.persist(received, self.store)
+        study = self.index.study(kept.row.study_instance_uid)
         if study is None or study.state != "receiving":
-            self._add(taken.row)
+            self._add(kept.row)
             return
-        self.index.add_later(taken)
-        self.assembly.postpone(taken.study_instance_uid)
+        self.index.add_later(kept)
+        self.assembly.postpone(study.study_instance_uid)
 
     def _add(self, row: InstanceRow) -> None:
         """Index an instance at once; its study is receiving (again)."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from simulator.events import now
 from simulator.gateway.acts import Correction, Ruling
-from simulator.gateway.backlog import Taken
 from simulator.gateway.header import Header
 from simulator.gateway.rows import InstanceRow
 from simulator.rules.matching import OrderKeys, StudyKeys
@@ -38,14 +38,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An instance that lies in the store, complete under its final name; `taken` is what the index gets."""
+    """An instance that lies in the store, complete under its final name since `at`; `row`: what the index gets.
 
-    taken: Taken
+    was_held: it was held before, and purged, so that it counts among its study's already.
+    """
 
-    @property
-    def row(self) -> InstanceRow:
-        """What the index says of it."""
-        return self.taken.row
+    row: InstanceRow
+    was_held: bool = False
+    at: str = field(default_factory=now)
 
 
 @dataclass(frozen=True, slots=True)

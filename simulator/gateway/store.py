@@ -18,15 +18,12 @@ import hashlib
 import itertools
 import json
 import os
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from simulator.errors import StartError
 from simulator.events import now
-
-_DIGESTED_AT_ONCE = 262144  # bytes
 
 _numbers = itertools.count()
 
@@ -89,7 +86,6 @@ class Store:
         self._instances = root / "instances"
         self._refused = root / "refused"
         self._path = str(self._instances)
-        self._own = threading.local()
         try:
             self._instances.mkdir(parents=True, exist_ok=True)
             self._refused.mkdir(exist_ok=True)
@@ -135,25 +131,6 @@ class Store:
     def read(self, name: str) -> bytes:
         """Return the Part 10 file that `write` named."""
         return (self._instances / name).read_bytes()
-
-    def digest(self, name: str, skipped: int) -> str:
-        """Return the digest of a file behind its first bytes, empty where it is gone. Raises `OSError`."""
-        found, view = hashlib.sha256(), memoryview(self._scratch())
-        try:
-            with (self._instances / name).open("rb", buffering=0) as file:
-                file.seek(skipped)
-                while count := file.readinto(view):
-                    found.update(view[:count])
-        except FileNotFoundError:
-            return ""
-        return found.hexdigest()
-
-    def _scratch(self) -> bytearray:
-        """Return a buffer of this thread's own, since new memory costs as much as the reading."""
-        buffer: bytearray | None = getattr(self._own, "buffer", None)
-        if buffer is None:
-            buffer = self._own.buffer = bytearray(_DIGESTED_AT_ONCE)
-        return buffer
 
     def make_durable(self, name: str) -> None:
         """Have the content of the file survive a power cut; `sync_folders` does the rest. Raises `OSError`."""

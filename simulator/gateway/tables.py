@@ -7,7 +7,7 @@ from typing import Final
 from simulator.gateway import acts, audit
 
 FILE_NAME: Final = "index.sqlite"
-VERSION: Final = 2
+VERSION: Final = 3
 
 _SCHEMA = """
 CREATE TABLE instance (

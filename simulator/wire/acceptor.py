@@ -24,7 +24,6 @@ from simulator.wire import store_plane
 from simulator.wire.commitment import PUSH_MODEL, TRANSFER_SYNTAXES
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.dialogue import ActionService, Dialogue, ReportService, long_string
-from simulator.wire.gathering import Gathering
 from simulator.wire.guard import Guard, Settings
 from simulator.wire.incidents import Admit, AssociationRequest, Incident, Rejection, Tell, rejection
 from simulator.wire.library import new_ae, send_without_delay
@@ -227,12 +226,11 @@ class Acceptor:
         command: StoreCommand,
         data_set: bytes | memoryview,
         incoming: Incoming | None,
-        gathered: Gathering,
     ) -> bytes:
         """Serve a C-STORE-RQ that a `ReceivePlane` received; return the command set of its response."""
         uids = command.sop_class_uid, command.sop_instance_uid
         syntaxes = context.abstract_syntax, context.transfer_syntax[0]
-        received = _received(association, *syntaxes, uids, data_set, incoming, gathered if incoming else None)
+        received = _received(association, *syntaxes, uids, data_set, incoming)
         response = self._serve(received, association)
         return store_plane.store_response(command, response.status, long_string(response.error_comment))
 
@@ -254,7 +252,6 @@ def _received(
     uids: tuple[str, str],
     data_set: bytes | memoryview,
     incoming: Incoming | None = None,
-    gathered: Gathering | None = None,
 ) -> StoreRequest:
     return StoreRequest(
         calling_ae_title=association.requestor.ae_title,
@@ -266,7 +263,6 @@ def _received(
         sop_instance_uid=uids[1],
         data_set=data_set,
         incoming=incoming,
-        gathered=gathered,
     )
 
 

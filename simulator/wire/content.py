@@ -7,15 +7,14 @@ Pixel data that was compressed with loss counts as the bytes it is: nobody can t
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import imagecodecs
 import numpy as np
+import xxhash
 from pydicom.datadict import dictionary_VR
 from pydicom.encaps import generate_frames
 
@@ -59,11 +58,11 @@ _CODECS = {
 
 
 def digest(data: bytes, transfer_syntax_uid: str) -> str:
-    """Return the SHA-256, in hexadecimal, of what the data set says. Raises `NotDicom` when it cannot be read."""
+    """Return a digest (see `data_set.digest`) of what the data set says. Raises `NotDicom` when it cannot be read."""
     reading = _Reading(data_set.plain(data, transfer_syntax_uid), transfer_syntax_uid)
     for part in reading.told():
         reading.hash.update(part)
-    return str(reading.hash.hexdigest())
+    return reading.hash.hexdigest()
 
 
 @dataclass
@@ -72,7 +71,7 @@ class _Reading:
 
     data: bytes
     transfer_syntax_uid: str
-    hash: Any = field(default_factory=hashlib.sha256)
+    hash: xxhash.xxh3_128 = field(default_factory=xxhash.xxh3_128)
     pixels: dict[int, bytes] = field(default_factory=dict)
 
     def told(self) -> Iterator[bytes]:

@@ -8,7 +8,6 @@ with what matters most: an Error Comment (0000,0902) takes 64 characters of them
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
 from collections.abc import Collection, Iterator, Mapping
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
+import xxhash
 from pydicom.charset import convert_encodings, decode_bytes, default_encoding
 from pydicom.datadict import dictionary_VR
 from pydicom.valuerep import TEXT_VR_DELIMS
@@ -209,8 +209,12 @@ def text(values: Mapping[int, bytes], tag: int) -> str:
 
 
 def digest(data: bytes | memoryview) -> str:
-    """Return the SHA-256 of `data` in hexadecimal, as events record it."""
-    return hashlib.sha256(data).hexdigest()
+    """Return the XXH3 of `data`, 128 bits in hexadecimal, as events and the index record it.
+
+    It tells bytes that were lost, swapped or changed by a mistake, which is what is asked here, and takes a thirtieth
+    of the time of SHA-256. It is no seal: who wants to can make other bytes with the same one.
+    """
+    return xxhash.xxh3_128_hexdigest(data)
 
 
 def pixel_data_digest(data: bytes, transfer_syntax_uid: str) -> str:

@@ -1,6 +1,6 @@
 """Memory in which data sets are gathered as they come, and which is used again: new memory costs as much as a copy.
 
-Who serves a data set is lent it until it is answered. Who is not done with it then keeps it, and gives it back later.
+Who serves a data set is lent it until it is answered.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import threading
 
 _FIRST = 131072
 _LARGEST_USED_AGAIN = 4 * 1024 * 1024
-_MOST = 32 * 1024 * 1024  # bytes that are kept at a time, and bytes that wait to be used again
+_MOST = 32 * 1024 * 1024  # bytes that wait to be used again
 
 
 class Memory:
@@ -18,7 +18,7 @@ class Memory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._free: list[bytearray] = []
-        self._kept = self._waiting = 0
+        self._waiting = 0
 
     def take(self) -> bytearray:
         """Return memory that nobody looks at, or nothing where there is none."""
@@ -36,39 +36,6 @@ class Memory:
             if 0 < size <= _LARGEST_USED_AGAIN and self._waiting + size <= _MOST:
                 self._waiting += size
                 self._free.append(data)
-
-    def keep(self, data: bytearray) -> Kept | None:
-        """Count memory as kept, unless too much is."""
-        with self._lock:
-            if self._kept + len(data) > _MOST:
-                return None
-            self._kept += len(data)
-        return Kept(self, data)
-
-    def keep_no_more(self, size: int) -> None:
-        """Count so many bytes as kept no more."""
-        with self._lock:
-            self._kept -= size
-
-
-class Kept:
-    """Memory that was lent, and kept beyond that; it counts until it is given back or forgotten."""
-
-    __slots__ = ("_memory", "data")
-
-    def __init__(self, memory: Memory, data: bytearray) -> None:
-        self._memory = memory
-        self.data = data
-
-    def give_back(self) -> None:
-        """Have it used again."""
-        data, self.data = self.data, bytearray()
-        self._memory.keep_no_more(len(data))
-        self._memory.give(data)
-
-    def __del__(self) -> None:
-        if self.data:
-            self._memory.keep_no_more(len(self.data))
 
 
 class Gathering:
@@ -89,13 +56,6 @@ class Gathering:
             larger = bytearray(max(size, sooner, _FIRST))
             larger[:held] = memoryview(self.data)[:held]
             self.data = larger  # and not longer in its place, since somebody may still hold what was lent of it
-
-    def keep(self) -> Kept | None:
-        """Return what was lent, to be kept until it is given back; None where too much is kept already."""
-        kept = self._memory.keep(self.data)
-        if kept is not None:
-            self.data = bytearray()
-        return kept
 
     def close(self) -> None:
         """Have it used by others."""

@@ -58,14 +58,12 @@ class PlainService:
     """Who serves C-STORE.
 
     begin: told of an association, the context and the command set of a large data set that is coming; may say where to
-    lay it down meanwhile. serve: told of the data set, too, of where it lies and of the memory in which, once it is
-    whole; returns the command set of the response, if any.
+    lay it down meanwhile. serve: told of the data set, too, and of where it lies, once it is whole; returns the command
+    set of the response, if any.
     """
 
     begin: Callable[[Any, PresentationContext, StoreCommand], Incoming | None]
-    serve: Callable[
-        [Any, PresentationContext, StoreCommand, bytes | memoryview, Incoming | None, Gathering], bytes | None
-    ]
+    serve: Callable[[Any, PresentationContext, StoreCommand, bytes | memoryview, Incoming | None], bytes | None]
     memory: Memory = field(default_factory=Memory)
 
 
@@ -380,7 +378,7 @@ class ReceivePlane:
         incoming = message.incoming
         try:
             with memoryview(self._gathering.data) as data, data[: message.size] as lent:
-                received = bytes(lent) if incoming is None else lent, incoming, self._gathering
+                received = bytes(lent) if incoming is None else lent, incoming
                 response = self._service.serve(self._association, message.context, message.command, *received)
         finally:
             if incoming is not None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from simulator.errors import UsageError
-from simulator.wire.gathering import Gathering
 
 MAXIMUM_PDU = 131072
 VERIFICATION = "1.2.840.10008.1.1"
@@ -97,8 +96,7 @@ class Incoming(Protocol):
 class StoreRequest:
     """A C-STORE-RQ as an SCP receives it, with what the association says about its sender.
 
-    incoming: where the first bytes of the data set lie already. The data set is lent then, until the answer, or until
-    what was `gathered` is given back by who keeps it.
+    incoming: where the first bytes of the data set lie already. The data set is lent then, until the answer.
     """
 
     calling_ae_title: str
@@ -110,7 +108,6 @@ class StoreRequest:
     sop_instance_uid: str
     data_set: bytes | memoryview
     incoming: Incoming | None = None
-    gathered: Gathering | None = None
 
 
 @dataclass(frozen=True, slots=True)

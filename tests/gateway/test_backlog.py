@@ -11,25 +11,14 @@ from pathlib import Path
 import pytest
 
 from simulator.gateway import backlog
-from simulator.gateway.backlog import Taken
 from simulator.gateway.index import Index
-from simulator.gateway.rows import InstanceRow
-from simulator.wire import data_set
+from simulator.gateway.steps import Stored
 from tests.gateway.test_index import STUDY, a_row, add, changed
 from tests.wire.sockets import PATIENCE, no_thread_beside
 
-SMALL, LARGE = b"small", bytes(70_000)
 
-
-def taken(number: int, encoded: bytes = LARGE, *, was_held: bool = False) -> Taken:
-    row = replace(a_row(number), data_set_digest="")
-    if encoded == LARGE:
-        return Taken(row, was_held, lambda: data_set.digest(encoded))
-    return Taken(finished(number, encoded), was_held)
-
-
-def finished(number: int, encoded: bytes = LARGE) -> InstanceRow:
-    return replace(a_row(number), data_set_digest=data_set.digest(encoded))
+def taken(number: int, *, was_held: bool = False) -> Stored:
+    return Stored(a_row(number), was_held)
 
 
 def indexed(file: Path) -> list[str]:
@@ -57,19 +46,16 @@ def index(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     assert no_thread_beside(before)
 
 
-@pytest.mark.parametrize("encoded", [SMALL, LARGE])
-def test_what_waits_is_found_with_its_digest_and_written_by_the_first_who_reads(
-    index: Index, file: Path, encoded: bytes
-) -> None:
-    index.add_later(taken(1, encoded))
+def test_what_waits_is_found_and_written_by_the_first_who_reads(index: Index, file: Path) -> None:
+    index.add_later(taken(1))
     assert index.traces(a_row(1).sop_instance_uid) == (True, None)
-    assert index.instance(a_row(1).sop_instance_uid) == finished(1, encoded)
+    assert index.instance(a_row(1).sop_instance_uid) == a_row(1)
     assert index.ever_held("1.2") == 2
     assert indexed(file) == ["1.2.9.0", "1.2.9.1"]  # counted once, from the file
-    index.add_later(taken(2, encoded))
+    index.add_later(taken(2))
     assert index.ever_held("1.2") == 3
     assert indexed(file) == ["1.2.9.0", "1.2.9.1"]
-    assert index.instances("1.2") == (a_row(0), finished(1, encoded), finished(2, encoded))
+    assert index.instances("1.2") == (a_row(0), a_row(1), a_row(2))
     assert indexed(file) == ["1.2.9.0", "1.2.9.1", "1.2.9.2"]
 
 
@@ -125,7 +111,7 @@ def test_what_the_index_does_not_take_goes_on_waiting_and_the_next_is_refused(
         index.instances("1.2")
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         index.add_later(taken(2))
-    assert index.instance(a_row(1).sop_instance_uid) == finished(1)
+    assert index.instance(a_row(1).sop_instance_uid) == a_row(1)
     assert index.instance(a_row(2).sop_instance_uid) is None
     other.execute("ROLLBACK")
     other.close()
@@ -141,23 +127,8 @@ def test_one_that_was_purged_counts_once(index: Index) -> None:
     assert index.traces("1.2.9.7") == (False, "digest")
     index.add_later(taken(7, was_held=True))
     assert index.ever_held("1.2") == 2
-    index.lose([finished(7)])
+    index.lose([a_row(7)])
     assert index.ever_held("1.2") == 2
-
-
-def test_a_file_that_cannot_be_read_is_tried_again(index: Index, file: Path) -> None:
-    failures = [OSError("input/output error")]
-
-    def digest() -> str:
-        if failures:
-            raise failures.pop()
-        return "digest"
-
-    index.add_later(Taken(replace(a_row(1), data_set_digest=""), was_held=False, digest=digest))
-    with pytest.raises(OSError, match="input"):
-        index.instances("1.2")
-    assert indexed(file) == ["1.2.9.0"]
-    assert [row.data_set_digest for row in index.instances("1.2")][1:] == ["digest"]
 
 
 @pytest.mark.parametrize("where", ["clear", "wait"])

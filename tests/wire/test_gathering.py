@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 from simulator.wire import gathering
 from simulator.wire.gathering import Gathering, Memory
 
@@ -15,16 +13,11 @@ def filled(memory: Memory, value: int, size: int = 1000) -> Gathering:
     return found
 
 
-def test_what_is_kept_is_not_written_over_until_it_is_given_back() -> None:
+def test_what_is_given_back_is_used_again() -> None:
     memory = Memory()
     one = filled(memory, 1)
-    kept = one.keep()
-    assert kept is not None
-    was = kept.data
-    one.make_room(0, 1000)
-    one.data[:1000] = bytes([2]) * 1000
-    assert kept.data[:1000] == bytes([1]) * 1000
-    kept.give_back()
+    was = one.data
+    one.close()
     other = Gathering(memory)
     other.make_room(0, 10)
     assert other.data is was
@@ -35,25 +28,6 @@ def test_what_is_there_stays_where_more_room_is_made() -> None:
     with memoryview(one.data) as lent:
         one.make_room(200_000, 1_000_000)
         assert one.data[:200_000] == lent[:200_000] == bytes([7]) * 200_000
-
-
-def test_no_more_than_so_much_is_kept() -> None:
-    memory = Memory()
-    size = gathering._MOST // 4
-    kept = [filled(memory, number, size).keep() for number in range(5)]
-    assert [each is not None for each in kept] == [True] * 4 + [False]
-    first = kept.pop(0)
-    assert first is not None
-    first.give_back()
-    assert filled(memory, 5, size).keep() is not None
-
-
-def test_what_is_forgotten_counts_no_more() -> None:
-    memory = Memory()
-    for number in range(20):
-        assert filled(memory, number, gathering._MOST // 2).keep() is not None
-        gc.collect()
-    assert memory._kept == 0
 
 
 def test_what_waits_to_be_used_again_is_bounded() -> None:
