@@ -67,6 +67,7 @@ class Nursery:
         self._process: subprocess.Popen[bytes] | None = None
         self._asking: socket.socket | None = None
         self._printed: IO[bytes] | None = None
+        self._has_started = False
 
     def __enter__(self) -> Nursery:
         self.open()
@@ -102,9 +103,12 @@ class Nursery:
         if self._process is None or self._asking is None or self._printed is None:
             return
         self._asking.close()
+        if not self._has_started:  # it may import still, for nobody
+            self._process.kill()
         self._process.wait()
         self._printed.close()
         self._process = self._asking = self._printed = None
+        self._has_started = False
 
     def start(self, command: Sequence[str], log: Path) -> Process:
         """Start a program; what it prints is appended to `log`. Raises `StartError` when nobody is there to fork it."""
@@ -117,11 +121,14 @@ class Nursery:
         ours, theirs = socket.socketpair()
         program = cradle.Program(command[2], tuple(command[3:]), str(Path.cwd()), str(log.absolute()))
         try:
+            self._has_started = True
             with theirs:
                 socket.send_fds(self._asking, [b"+"], [theirs.fileno()])
             ours.sendall(json.dumps(asdict(program)).encode() + b"\n")
-        except OSError as error:
-            ours.close()
+        except BaseException as error:
+            ours.close()  # after an interrupt too: the process that forks waits for what comes on this line
+            if not isinstance(error, OSError):
+                raise
             raise StartError(f"the process that starts gateways has ended ({error})\n{self._said()}") from error
         return _Forked(command, ours, self._said)
 

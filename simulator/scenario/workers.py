@@ -152,7 +152,7 @@ class _Worker:
         return outcome
 
     def dismiss(self) -> None:
-        """Tell it to end, and to stop whoever plays in its case."""
+        """Tell it to end; over a case it ends at once, and its nursery and its gateway with it."""
         self.line.close()
         if self.task is not None:
             self._process.terminate()
@@ -171,7 +171,7 @@ class _Worker:
 def _work(line: Connection, settings: Settings, prepare: Callable[[], object]) -> None:
     """Run case after case until the line ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the runner says what it means
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # at once: nobody wants to know any more what came of the case
     threading.Thread(target=_end_with_the_runner, daemon=True).start()
     prepare()
     try:
@@ -180,7 +180,7 @@ def _work(line: Connection, settings: Settings, prepare: Callable[[], object]) -
             while True:
                 scenario, case = line.recv()
                 line.send(run_case(scenario, case, here, Listener()))
-    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+    except (EOFError, BrokenPipeError):
         return
 
 

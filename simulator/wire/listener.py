@@ -32,7 +32,7 @@ class _Conversation(RequestHandler):
         address, port = self.client_address[:2]
         association.guard = Guard(association, address, port, self.server.settings)
         evt.trigger(association, evt.EVT_CONN_OPEN, {"address": self.client_address})
-        association.start()
+        self.server.begin(association)
 
 
 class Listener(ThreadedAssociationServer):
@@ -48,6 +48,7 @@ class Listener(ThreadedAssociationServer):
         self.settings = settings
         self._context = context
         self._handshakes: set[tls.Handshake] = set()
+        self._has_ended = False
         self._changing = threading.Lock()
         super().__init__(
             ae, where, ae.ae_title, ae.supported_contexts, evt_handlers=handlers, request_handler=_Conversation
@@ -94,9 +95,19 @@ class Listener(ThreadedAssociationServer):
         """Log what an association could not be started for (in place of a print to the screen)."""
         _LOG.exception("the connection of %s:%s could not be served", *client_address[:2])
 
-    def hang_up(self) -> None:
-        """Cut off every handshake that is under way."""
+    def begin(self, association: Any) -> None:
+        """Start the threads of an association, or hang up where the end came before: nobody would end them."""
         with self._changing:
+            if not self._has_ended:
+                association.start()
+                return
+        association.guard.close()
+        association.dul.socket.close()
+
+    def hang_up(self) -> None:
+        """Cut off every handshake that is under way; from now on no association begins."""
+        with self._changing:
+            self._has_ended = True
             for handshake in self._handshakes:
                 handshake.cut()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -137,3 +138,24 @@ def test_a_nursery_that_ends_by_itself_says_why(
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     with Nursery(preloaded=("this",)) as nursery, pytest.raises(HarnessError, match="Beautiful is better than ugly"):
         nursery.start(program("import os, signal; os.kill(os.getppid(), 9)"), tmp_path / "log").wait(DEADLINE)
+
+
+def test_an_interrupt_in_the_middle_of_a_start_holds_up_nobody(
+    nursery: Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(told: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as changed:
+        changed.setattr(json, "dumps", interrupt)
+        with pytest.raises(KeyboardInterrupt) as interrupted:  # whose traceback keeps what the start had in hand
+            nursery.start(program("pass"), tmp_path / "log")
+    assert nursery.start(program("pass"), tmp_path / "log").wait(DEADLINE) == 0
+    assert interrupted.value.__traceback__ is not None
+
+
+def test_a_nursery_that_nobody_asked_for_anything_ends_at_once() -> None:
+    with Nursery() as nursery:
+        process = nursery._process
+    assert process is not None
+    assert process.returncode == -signal.SIGKILL

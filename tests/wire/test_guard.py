@@ -7,13 +7,16 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.wire import listener
 from simulator.wire.acceptor import Acceptor
 from simulator.wire.association import VERIFICATION, Context, Response, TimeOuts
+from simulator.wire.guard import Guard
 from simulator.wire.incidents import Incident
 from simulator.wire.pdu_builders import Proposed, associate_rq
 from tests.synthesis.made import CT, EXPLICIT
@@ -489,3 +492,22 @@ def test_any_bytes_are_answered_or_hung_up_on_and_leave_nothing(gateway: Listeni
     assert gateway.still_serves()
     while not gateway.incidents.empty():
         assert gateway.incidents.get_nowait().words
+
+
+def test_a_connection_that_comes_with_the_stop_begins_no_association(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, stopped = threading.Event(), threading.Event()
+
+    def begun_late(*settings: Any) -> Guard:
+        taken.set()
+        assert stopped.wait(PATIENCE)
+        return Guard(*settings)
+
+    monkeypatch.setattr(listener, "Guard", begun_late)
+    before = set(threading.enumerate())
+    acceptor = Acceptor("GATEWAY", HOST, 0, [Context(CT.uid, (EXPLICIT,))], lambda _: Response(0x0000))
+    with connected(acceptor.start()) as connection:
+        assert taken.wait(PATIENCE)
+        acceptor.stop()
+        stopped.set()
+        assert connection.recv(1) == b""
+    assert no_thread_beside(before)
