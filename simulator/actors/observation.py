@@ -38,13 +38,15 @@ def observation(data: bytes, transfer_syntax_uid: str) -> Observation:
     """Return what can be noted of an encoded data set, whole or not."""
     digest = data_set.digest(data)
     try:
-        values = data_set.read(data, transfer_syntax_uid, _TAGS)
+        whole = data_set.plain(data, transfer_syntax_uid)
+        found = data_set.read_plain(whole, transfer_syntax_uid, _TAGS)
+        values = found.values
         study = data_set.text(values, data_set.STUDY_INSTANCE_UID)
         corrected = rewriting.ORIGINAL_ATTRIBUTES_SEQUENCE in values
         return Observation(
             study,
             digest,
-            data_set.pixel_data_digest(data, transfer_syntax_uid),
+            data_set.digest_at(whole, found.pixel_data),
             key_digests.of_values(values),
             key_digests.of_originals(data, transfer_syntax_uid) if corrected else {},
         )

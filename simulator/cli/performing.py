@@ -6,6 +6,7 @@ import logging
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from simulator.report.screen import Screen
     from simulator.scenario.binding import Bindings
     from simulator.scenario.model import Scenario
+    from simulator.scenario.nursery import Nursery
     from simulator.scenario.run import CaseOutcome, ScenarioOutcome, Settings
     from simulator.site import Site
 
@@ -45,8 +47,18 @@ class Chosen:
     as_json: bool = False
 
 
-def perform(chosen: Chosen) -> int:
-    """Run, judge and report; return the exit code."""
+def nursery(workers: int) -> AbstractContextManager[Nursery | None]:
+    """Begin to prepare for the start of gateways, while it is still made out what is run.
+
+    Of workers side by side each has a nursery of its own.
+    """
+    from simulator.scenario.nursery import Nursery
+
+    return Nursery() if workers == 1 else nullcontext()
+
+
+def perform(chosen: Chosen, gateways: Nursery | None) -> int:
+    """Run, judge and report; return the exit code. `gateways`: what `nursery` gave."""
     from simulator.cli.stepping import Stepper
     from simulator.events import now
     from simulator.report import files, model, screen
@@ -72,6 +84,7 @@ def perform(chosen: Chosen) -> int:
             folder=folder / "cases",
             patience=PATIENCE_WITH_PEOPLE if chosen.bound else PATIENCE,
             bound=chosen.bound,
+            nursery=gateways,
         )
         try:
             outcomes = _run(chosen, settings, face, folder, started, stepper)
@@ -107,7 +120,6 @@ def _run(
 ) -> list[ScenarioOutcome]:
     """Run the scenarios; each case's history is on disk when it ends. SIGTERM interrupts like Ctrl-C."""
     from simulator.scenario import history, run, workers
-    from simulator.scenario.nursery import Nursery
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     header = {"name": chosen.name, "started": started, "seed": chosen.seed}
@@ -125,8 +137,7 @@ def _run(
         if chosen.workers > 1:
             prepare = partial(log_to, folder / "runner.log")
             return workers.run(chosen.scenarios, settings, chosen.workers, listener, prepare)
-        with Nursery() as nursery:
-            return run.run(chosen.scenarios, replace(settings, nursery=nursery), listener)
+        return run.run(chosen.scenarios, settings, listener)
 
 
 def _sheet(outcomes: list[ScenarioOutcome]) -> list[Tile]:

@@ -72,19 +72,21 @@ def run(
     if context.invoked_subcommand is not None:
         _refuse_options(context)
         return
-    scenarios = _selected(scenario or [], tag or [], everything, folder)
-    chosen = performing.Chosen(
-        name=_name(scenario or [], tag or [], everything),
-        scenarios=scenarios,
-        seed=secrets.randbits(32) if seed is None else seed,
-        site=_site(site),
-        reports=reports,
-        workers=workers,
-        bound=_bound(bind or [], scenarios, owned=owned, workers=workers),
-        by_step=_by_step(step, workers),
-        as_json=as_json,
-    )
-    raise typer.Exit(performing.perform(chosen))
+    with performing.nursery(workers) as gateways:
+        scenarios = _selected(scenario or [], tag or [], everything, folder)
+        chosen = performing.Chosen(
+            name=_name(scenario or [], tag or [], everything),
+            scenarios=scenarios,
+            seed=secrets.randbits(32) if seed is None else seed,
+            site=_site(site),
+            reports=reports,
+            workers=workers,
+            bound=_bound(bind or [], scenarios, owned=owned, workers=workers),
+            by_step=_by_step(step, workers),
+            as_json=as_json,
+        )
+        code = performing.perform(chosen, gateways)
+    raise typer.Exit(code)
 
 
 def _refuse_options(context: typer.Context) -> None:

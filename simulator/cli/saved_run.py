@@ -41,8 +41,8 @@ def perform_again(
 
     performing.refuse_workers(workers, bool(saved.bound))
     texts = [f"{role}={address}" for role, address in saved.bound.items()]
-    return performing.perform(
-        performing.Chosen(
+    with performing.nursery(workers) as gateways:
+        chosen = performing.Chosen(
             name=saved.name,
             scenarios=scenarios,
             seed=saved.seed,
@@ -53,4 +53,4 @@ def perform_again(
             origins={name: file for name, (file, _) in saved.files.items()},
             as_json=as_json,
         )
-    )
+        return performing.perform(chosen, gateways)

@@ -66,7 +66,8 @@ class Evidence:
     def about(self, kind: type[Seen], study: str) -> list[Seen]:
         """Return the events of one kind, which names a study, that are about this one."""
         events: tuple[Any, ...] = self.of(kind)
-        return [event for event in events if event.study_instance_uid == self.uid(study)]
+        uid = self.uid(study)
+        return [event for event in events if event.study_instance_uid == uid]
 
     def modality(self, kind: type[Seen]) -> list[Seen]:
         """Return what the modalities saw; the gateway tells of the same things where it is the SCU itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -15,7 +16,7 @@ _Turn = tuple[PlannedStudy, int]
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What goes over one association: instances in their order, each made when its turn comes.
+    """What goes over one association: instances in their order, each made while the one before it is sent.
 
     `pairs`: every SOP Class UID with every transfer syntax UID that they may be in.
     """
@@ -28,8 +29,18 @@ class Sending:
 
     def __iter__(self) -> Iterator[tuple[str, Outgoing]]:
         """Yield each instance with the Study Instance UID of its study, also where it lies about that."""
-        for study, place in self.turns:
-            yield study.study_instance_uid, study.outgoing(place)
+        with ThreadPoolExecutor(1, "making") as maker:
+            ahead: Future[tuple[str, Outgoing]] | None = None
+            for turn in self.turns:
+                made, ahead = ahead, maker.submit(_made, *turn)
+                if made is not None:
+                    yield made.result()
+            if ahead is not None:
+                yield ahead.result()
+
+
+def _made(study: PlannedStudy, place: int) -> tuple[str, Outgoing]:
+    return study.study_instance_uid, study.outgoing(place)
 
 
 def sendings(store: Store, studies: Mapping[str, PlannedStudy]) -> tuple[Sending, ...]:

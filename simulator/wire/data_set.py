@@ -83,7 +83,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a survey found: the raw values of the tags asked for, by tag, and the place of Pixel Data (7FE0,0010)."""
+    """What a walk found: the raw values of the tags asked for, by tag, and the place of Pixel Data (7FE0,0010)."""
 
     values: Mapping[int, bytes]
     pixel_data: Element | None
@@ -151,9 +151,22 @@ def read(data: bytes | memoryview, transfer_syntax_uid: str, tags: Collection[in
 
     Raises `NotDicom` when the data set is not whole, even if all tags were found before.
     """
-    whole = plain(data, transfer_syntax_uid)
-    found = _Walk(whole, strict=False).elements(0, encoding_of(transfer_syntax_uid))
-    return {tag: bytes(whole[start:end]) for tag, start, end, _ in found if tag in tags}
+    return dict(read_plain(plain(data, transfer_syntax_uid), transfer_syntax_uid, tags).values)
+
+
+def read_plain(data: bytes | memoryview, transfer_syntax_uid: str, tags: Collection[int]) -> Survey:
+    """Return what `read` does, and the place of Pixel Data, of a data set that is not deflated any more (see `plain`).
+
+    Raises `NotDicom` as `read` does.
+    """
+    values: dict[int, bytes] = {}
+    pixel_data = None
+    for tag, start, end, items in _Walk(data, strict=False).elements(0, encoding_of(transfer_syntax_uid)):
+        if tag in tags:
+            values[tag] = bytes(data[start:end])
+        elif tag == PIXEL_DATA and pixel_data is None:
+            pixel_data = Element(tag, start, end, items)
+    return Survey(values, pixel_data)
 
 
 def survey(data: bytes | memoryview, transfer_syntax_uid: str, tags: Collection[int]) -> Survey:
@@ -223,10 +236,12 @@ def pixel_data_digest(data: bytes, transfer_syntax_uid: str) -> str:
     Raises `NotDicom` when the data set is not whole.
     """
     whole = plain(data, transfer_syntax_uid)
-    for element in elements(whole, transfer_syntax_uid):
-        if element.tag == PIXEL_DATA:
-            return digest(memoryview(whole)[element.start : element.end])
-    return ""
+    return digest_at(whole, read_plain(whole, transfer_syntax_uid, ()).pixel_data)
+
+
+def digest_at(data: bytes | memoryview, place: Element | None) -> str:
+    """Return the digest of the value of an element, or the empty string where there is none."""
+    return digest(memoryview(data)[place.start : place.end]) if place is not None else ""
 
 
 def _decoded(raw: bytes, character_set: bytes) -> str:

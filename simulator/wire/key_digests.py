@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from io import BytesIO
 
 from pydicom.filereader import read_dataset
@@ -61,6 +62,7 @@ def of_originals(data: bytes, transfer_syntax_uid: str) -> dict[str, str]:
     return of_texts({name: data_set.text(values, tag) for name, tag in TAGS.items() if tag in kept})
 
 
+@lru_cache(maxsize=256)  # they are the same all through a study
 def _digest(name: str, text: str) -> str:
     said = text.partition("=")[0] if name == "name" else text
     text_of_key = f"{name}/{said.strip(' ')}".encode("utf-8", "surrogatepass")
