@@ -30,6 +30,7 @@ from pynetdicom.presentation import PresentationContext as _LibraryContext
 from simulator.errors import ContextNotAccepted, NotDicom, PeerAborted, PeerSilent, UsageError
 from simulator.wire import command_set, requesting, store_plane
 from simulator.wire.asked import Asked, Request
+from simulator.wire.command_set import CommandSet
 from simulator.wire.hearing import Hearing
 from simulator.wire.negotiated import Lengths, answers, refusals, usable
 from simulator.wire.pdus import SHORTEST_DATA
@@ -204,8 +205,8 @@ class Association:
             raise ContextNotAccepted(self._no_context(outgoing))
         number = self._next_message_id()
         if self._plane_is_clear():
-            command = store_plane.store_request(number, outgoing.sop_class_uid, outgoing.sop_instance_uid)
-            return self._past_library(command, context, outgoing.data_set)
+            asked = store_plane.store_request(number, outgoing.sop_class_uid, outgoing.sop_instance_uid)
+            return self._past_library(asked, context, outgoing.data_set)
         request = C_STORE()
         request.MessageID = number
         request.Priority = 2
@@ -293,11 +294,11 @@ class Association:
             and not self._has_ended()
         )
 
-    def _past_library(self, command: bytes, context: _LibraryContext, data: bytes = b"") -> Response:
+    def _past_library(self, request: CommandSet, context: _LibraryContext, data: bytes = b"") -> Response:
         assert self._plane is not None
-        asked = Asked.by(command_set.decode(command), cast(int, context.context_id))
+        asked = Asked.by(request, cast(int, context.context_id))
         try:
-            answer = self._plane.exchange(asked.context_id, command, data, self._patience)
+            answer = self._plane.exchange(asked.context_id, request, data, self._patience)
         except TimeoutError:
             raise self._no_response() from None
         except NotDicom as error:

@@ -103,15 +103,15 @@ class SendPlane:
     def _is_spoken_to(self) -> bool:
         return self._in_hand or self._hearing.is_in_the_middle or bool(self._readable.poll(0))
 
-    def exchange(self, context_id: int, command: bytes, data: bytes, patience: float) -> CommandSet | None:
+    def exchange(self, context_id: int, request: CommandSet, data: bytes, patience: float) -> CommandSet | None:
         """Send a request, with its data set if there is any, and return the response; None: pynetdicom gets it.
 
         Only after `is_clear`. patience: seconds for the peer to take some of it, and then to answer. Raises
         `TimeoutError` when it does neither, `NotDicom` when its answer is no command set.
         """
         try:
-            self._send(list(self._pieces(context_id, command, data)), patience)
-            return self._response(context_id, command, patience)
+            self._send(list(self._pieces(context_id, request.encode(), data)), patience)
+            return self._response(context_id, request, patience)
         except NotDicom:
             self._read.clear()  # it was looked at
             self.hand_back()
@@ -182,7 +182,7 @@ class SendPlane:
 
     # --- its response ----------------------------------------------------------------------------------
 
-    def _response(self, context_id: int, command: bytes, patience: float) -> CommandSet | None:
+    def _response(self, context_id: int, request: CommandSet, patience: float) -> CommandSet | None:
         """Read until a whole PDU is there; return the response, or hand over what it is instead."""
         deadline, has_begun = time.monotonic() + patience, False
         while not self._has_pdu():
@@ -191,7 +191,7 @@ class SendPlane:
                 return None
             if not has_begun:
                 has_begun, deadline = True, min(deadline, time.monotonic() + self._hearing.seconds)
-        found = self._plain(context_id, command)
+        found = self._plain(context_id, request)
         if found is None:
             self.hand_back()
             return None
@@ -213,17 +213,26 @@ class SendPlane:
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        connection.settimeout(left)
-        try:
+        if isinstance(connection, ssl.SSLSocket):
+            count = self._secured(connection, left)
+        elif self._readable.poll(left * 1000):
             count = connection.recv_into(self._buffer)
-        finally:
-            connection.settimeout(None)
+        else:
+            raise TimeoutError
         self._read += self._buffer[:count]
         if count and not self._has_pdu():
             _acknowledge(connection)
         return bool(count)
 
-    def _plain(self, context_id: int, command: bytes) -> CommandSet | None:
+    def _secured(self, connection: ssl.SSLSocket, seconds: float) -> int:
+        """Read what has come over TLS, which the connection itself cannot tell; return how many bytes."""
+        connection.settimeout(seconds)
+        try:
+            return connection.recv_into(self._buffer)
+        finally:
+            connection.settimeout(None)
+
+    def _plain(self, context_id: int, request: CommandSet) -> CommandSet | None:
         """Return the response when what was read is its plain shape, and nothing stands behind it."""
         data = bytes(self._read)
         if len(data) < PDU_AND_PDV_HEAD.size:
@@ -235,7 +244,7 @@ class SendPlane:
         response = command_set.decode(data[PDU_AND_PDV_HEAD.size :])
         if response.number(command_set.COMMAND_FIELD) not in command_set.KINDS:
             raise NotDicom(f"command set: {response.kind} is none of the standard's")
-        return response if store_plane.answers(response, command_set.decode(command)) else None
+        return response if store_plane.answers(response, request) else None
 
     def _connection(self) -> socket.socket:
         wrapped = self._dul.socket

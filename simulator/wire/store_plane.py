@@ -89,7 +89,7 @@ def is_on() -> bool:
     return value == "on"
 
 
-def store_request(message_id: int, sop_class_uid: str, sop_instance_uid: str) -> bytes:
+def store_request(message_id: int, sop_class_uid: str, sop_instance_uid: str) -> CommandSet:
     """Return the command set of a C-STORE-RQ of low priority (PS3.7 9.3.1.1)."""
     return command_set.command_set(
         affected_sop_class_uid=sop_class_uid,
@@ -98,17 +98,17 @@ def store_request(message_id: int, sop_class_uid: str, sop_instance_uid: str) ->
         priority=2,
         data_set_type=_DATA_SET_FOLLOWS,
         affected_sop_instance_uid=sop_instance_uid,
-    ).encode()
+    )
 
 
-def echo_request(message_id: int, sop_class_uid: str) -> bytes:
+def echo_request(message_id: int, sop_class_uid: str) -> CommandSet:
     """Return the command set of a C-ECHO-RQ (PS3.7 9.3.5.1)."""
     return command_set.command_set(
         affected_sop_class_uid=sop_class_uid,
         command_field=FIELDS["C-ECHO-RQ"],
         message_id=message_id,
         data_set_type=NO_DATA_SET,
-    ).encode()
+    )
 
 
 def plain_store(encoded: bytes) -> StoreCommand | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simulator.gateway.store import Part, Store
-from simulator.wire import command_set, data_set, part10, store_plane
+from simulator.wire import data_set, part10, store_plane
 from simulator.wire.association import Outgoing, Response
 from simulator.wire.pdu_builders import message
 from tests.gateway.made import a_site, contexts_of, events, outgoing, running
@@ -116,5 +116,5 @@ def test_what_does_not_come_to_its_end_is_gone(
 
 def sent(instance: Outgoing) -> bytes:
     """Return the instance as a C-STORE-RQ on presentation context 1."""
-    encoded = store_plane.store_request(1, instance.sop_class_uid, instance.sop_instance_uid)
-    return message(1, command_set.decode(encoded), instance.data_set, maximum_length=65536)
+    request = store_plane.store_request(1, instance.sop_class_uid, instance.sop_instance_uid)
+    return message(1, request, instance.data_set, maximum_length=65536)
