@@ -12,6 +12,7 @@ import logging
 import re
 import sqlite3
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from simulator.errors import NotDicom
 from simulator.events import CommitmentDecided, CommitmentReceived
@@ -30,6 +31,7 @@ from simulator.wire.dialogue import Dialogue
 
 _EXHAUSTED = frozenset((errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
 _UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")  # PS3.5 9.1
+_AT_ONCE = 4  # files that are brought to the disk and read: the disk takes several together
 _Outcome = tuple[tuple[Reference, int | None], ...]
 
 _LOG = logging.getLogger(__name__)
@@ -134,21 +136,21 @@ class Commitments:
 
         What is committed is durable but for the index, which the decision itself makes so.
         """
-        held: list[str] = []
-        outcome = []
+        reasons: dict[Reference, int | None] = {}
+        held: dict[Reference, InstanceRow] = {}
         for reference in _distinct(references):
             row = self._index.instance(reference.sop_instance_uid)
-            reason = self._mismatch(reference, row)
-            if reason is None and row is not None:
-                reason = self._insecurity(row)
-                held.append(row.file)
-            outcome.append((reference, reason))
+            reasons[reference] = self._mismatch(reference, row)
+            if reasons[reference] is None and row is not None:
+                held[reference] = row
+        with ThreadPoolExecutor(_AT_ONCE, "commitment") as several:
+            reasons |= zip(held, several.map(self._insecurity, held.values()), strict=True)
         try:
-            self._store.sync_folders(held)
+            self._store.sync_folders([row.file for row in held.values()])
         except OSError as error:
             _LOG.error("the folders of committed instances cannot be synced: %s", error)
-            return tuple((reference, reason or _reason(error)) for reference, reason in outcome)
-        return tuple(outcome)
+            return tuple((reference, reason or _reason(error)) for reference, reason in reasons.items())
+        return tuple(reasons.items())
 
     def _mismatch(self, reference: Reference, row: InstanceRow | None) -> int | None:
         if reference.sop_class_uid not in self._supported:
