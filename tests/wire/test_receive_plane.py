@@ -25,13 +25,13 @@ from simulator.wire.command_set import command_set
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.incidents import Incident
 from simulator.wire.pdu_builders import fragments, p_data
-from simulator.wire.pdu_stream import Pdv
+from simulator.wire.pdu_stream import Pdu, Pdv
 from simulator.wire.receive_plane import ReceivePlane
 from simulator.wire.terms import Incoming
 from tests.wire import pdus
 from tests.wire.listening import LONG, to_the_end
 from tests.wire.made import steady
-from tests.wire.sockets import HOST, PATIENCE, connected, no_thread_beside
+from tests.wire.sockets import HOST, PATIENCE, connected, no_thread_beside, wait_until_read
 from tests.wire.streams import in_pieces
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -68,8 +68,17 @@ class Side:
     """An acceptor, what its service got and what was said of its peers."""
 
     port: int
+    acceptor: Acceptor
     stored: queue.Queue[Received] = field(default_factory=queue.Queue)
     incidents: queue.Queue[Incident] = field(default_factory=queue.Queue)
+
+    def end_of(self, peer: socket.socket) -> socket.socket:
+        """Return the acceptor's end of a peer's connection."""
+        connections = (each.dul.socket for each in self.acceptor._ae.active_associations)
+        found = [each.socket for each in connections if each is not None and each.socket is not None]
+        (end,) = (each for each in found if each.getpeername() == peer.getsockname())
+        assert isinstance(end, socket.socket)
+        return end
 
 
 def _served(store_: Received) -> Response:
@@ -89,19 +98,20 @@ def serving(
     bound: Sequence[tuple[evt.EventType, Callable[[evt.Event], None]]] = (),
     begin: Callable[[Received], Incoming | None] | None = None,
 ) -> Iterator[Side]:
-    side = Side(0)
+    stored: queue.Queue[Received] = queue.Queue()
+    incidents: queue.Queue[Incident] = queue.Queue()
 
     def noted(received: Received) -> Response:
-        side.stored.put(replace(received, data_set=bytes(received.data_set)))  # it is only lent
+        stored.put(replace(received, data_set=bytes(received.data_set)))  # it is only lent
         return on_store(received)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(store_plane.SWITCH, switch)
         contexts = [Context(CT, (EXPLICIT_VR_LITTLE_ENDIAN,))]
-        more: dict[str, Any] = {"tell": side.incidents.put, "time_outs": time_outs, "begin": begin}
+        more: dict[str, Any] = {"tell": incidents.put, "time_outs": time_outs, "begin": begin}
         acceptor = Acceptor("GATEWAY", HOST, 0, contexts, noted, **more)
     before = set(threading.enumerate())
-    side.port = acceptor.start()
+    side = Side(acceptor.start(), acceptor, stored, incidents)
     for listener in acceptor._listeners:
         for event, take in bound:
             listener.bind(event, take)
@@ -120,10 +130,14 @@ def sides() -> Iterator[tuple[Side, Side]]:
 
 @dataclass(frozen=True)
 class Turn:
-    """What a peer sends, and how many PDUs it then waits for."""
+    """What a peer sends, and how many PDUs and whole messages it then waits for.
+
+    read_at: so much of it has been read when the rest is sent; 0: it is not looked at.
+    """
 
     sent: bytes
     answers: int = 1
+    read_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,18 +150,31 @@ class Seen:
     incidents: tuple[tuple[str, str, str], ...]
 
 
-def play(side: Side, turns: Sequence[Turn], where: Sequence[int], *, incident: bool) -> Seen:
+def read_answer(connection: socket.socket) -> bytes:
+    """Return the next PDU, or the PDUs of the next message."""
+    answer = pdu = pdus.read_pdu(connection)
+    while pdu[:1] == b"\x04" and not list(Pdu(pdu).pdvs())[-1].is_last:
+        pdu = pdus.read_pdu(connection)
+        answer += pdu
+    return answer
+
+
+def play(side: Side, turns: Sequence[Turn], where: Sequence[int], *, incident: bool, request: bytes = REQUEST) -> Seen:
     """Play a peer and return what was seen; incident: one is said of it."""
     answers: list[bytes] = []
     with connected(side.port) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(PATIENCE)
-        connection.sendall(REQUEST)
+        connection.sendall(request)
         assert pdus.read_pdu(connection)[0] == 0x02
+        end = side.end_of(connection) if any(turn.read_at for turn in turns) else None
         for turn in turns:
-            for piece in in_pieces(turn.sent, where):
+            if end is not None and turn.read_at:
+                connection.sendall(turn.sent[: turn.read_at])
+                wait_until_read(end)
+            for piece in in_pieces(turn.sent[turn.read_at :], where):
                 connection.sendall(piece)
-            answers += [pdus.read_pdu(connection) for _ in range(turn.answers)]
+            answers += [read_answer(connection) for _ in range(turn.answers)]
         if turns and turns[-1].answers == 0 and incident:
             connection.shutdown(socket.SHUT_WR)
         rest = to_the_end(connection)
@@ -166,9 +193,14 @@ def play(side: Side, turns: Sequence[Turn], where: Sequence[int], *, incident: b
 
 
 def both_ways(
-    sides: tuple[Side, Side], turns: Sequence[Turn], where: Sequence[int] = (), *, incident: bool = False
+    sides: tuple[Side, Side],
+    turns: Sequence[Turn],
+    where: Sequence[int] = (),
+    *,
+    incident: bool = False,
+    request: bytes = REQUEST,
 ) -> Seen:
-    with_plane, without = (play(side, turns, where, incident=incident) for side in sides)
+    with_plane, without = (play(side, turns, where, incident=incident, request=request) for side in sides)
     assert with_plane == without
     return with_plane
 
@@ -230,6 +262,20 @@ def test_whatever_is_stored_and_however_it_is_cut(sides: tuple[Side, Side], said
     seen = both_ways(sides, [*said, RELEASE], where)
     assert seen.rest == b""
     assert len(seen.answers) == len(said) + 1
+
+
+def test_a_message_may_be_cut_at_any_byte(sides: tuple[Side, Side]) -> None:
+    """The first piece was read, alone, before the second is sent; behind the data set stands a C-ECHO-RQ."""
+
+    def message(number: int) -> bytes:
+        return plain(1000 + number, 43, 34) + pdus.data(1, 3, pdus.echo(2000 + number))
+
+    size = len(message(0))
+    seen = both_ways(sides, [*(Turn(message(at), 2, read_at=at) for at in range(1, size)), RELEASE])
+    assert [each[3:] for each in seen.stored] == [
+        (f"1.2.3.{1000 + at}", data_of(43, 1000 + at)) for at in range(1, size)
+    ]
+    assert len(seen.answers) == 2 * (size - 1) + 1
 
 
 def beginning(number: int, size: int, keep: int) -> bytes:
