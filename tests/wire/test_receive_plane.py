@@ -21,11 +21,11 @@ from simulator.wire import store_plane
 from simulator.wire.acceptor import Acceptor, EndAssociation
 from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing, Response, TimeOuts
 from simulator.wire.association import StoreRequest as Received
-from simulator.wire.command_set import command_set
+from simulator.wire.command_set import MESSAGE_ID_BEING_RESPONDED_TO, command_set, decode
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.incidents import Incident
-from simulator.wire.pdu_builders import fragments, p_data
-from simulator.wire.pdu_stream import Pdu, Pdv
+from simulator.wire.pdu_builders import Proposed, associate_rq, fragments, items, p_data
+from simulator.wire.pdu_stream import Pdu, PduStream, Pdv
 from simulator.wire.receive_plane import ReceivePlane
 from simulator.wire.terms import Incoming
 from tests.wire import pdus
@@ -330,11 +330,86 @@ def test_a_peer_may_leave_at_any_byte(
     assert seen.incidents[0][0] == "peer.closed"
 
 
+ABORTED = ("peer.aborted", "the peer sent A-ABORT (source 2, reason 0)", "nothing: the peer had ended it")
+
+
+def test_a_message_that_was_whole_before_an_abort_is_served_and_answered() -> None:
+    with serving("on") as side:
+        seen = play(side, [Turn(plain(1, 60, 30) + pdus.ABORT, 0)], (), incident=True)
+    assert [each[-1] for each in seen.stored] == [data_of(60, 1)]
+    (pdv,) = Pdu(seen.rest).pdvs()
+    assert decode(pdv.fragment).number(MESSAGE_ID_BEING_RESPONDED_TO) == 1
+    assert seen.incidents == (ABORTED,)
+
+
+def test_pynetdicom_may_drop_what_was_whole_before_an_abort_but_nothing_of_it() -> None:
+    """It serves in another thread than the one that reads: when the abort has come, it may serve still, or not."""
+    with serving("off") as side:
+        seen = play(side, [Turn(plain(1, 60, 30) + pdus.ABORT, 0)], (), incident=True)
+    stored = [*(each[-1] for each in seen.stored), *(each.data_set for each in side.stored.queue)]
+    assert stored in ([], [data_of(60, 1)])
+    assert seen.rest == b"" or Pdu(seen.rest).pdvs()[0].is_last
+    assert seen.incidents == (ABORTED,)
+
+
+@pytest.mark.parametrize("context_id", [1, 3])
+def test_a_cancel_of_a_whole_message_changes_nothing(sides: tuple[Side, Side], context_id: int) -> None:
+    """C-STORE knows no C-CANCEL-RQ (PS3.7 9.3.1): whoever sends one gets no answer to it, and the others all."""
+    cancel = pdus.data(context_id, 3, pdus.command(e0100=b"\xff\x0f", e0120=b"\1\0", e0800=b"\1\1"))
+    sent = plain(1, 60, 30) + cancel + pdus.data(1, 3, pdus.echo(2)) + cancel + plain(3, 10)
+    seen = both_ways(sides, [Turn(sent, 3), RELEASE])
+    assert [each[-1] for each in seen.stored] == [data_of(60, 1), data_of(10, 3)]
+
+
+@pytest.mark.parametrize("context_id", [1, 3])
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_cancel_within_a_message_ends_the_association(sides: tuple[Side, Side], context_id: int, after: int) -> None:
+    """A command set in the middle of a message is a violation, whatever it says (PS3.8 E.2)."""
+    cancel = pdus.data(context_id, 3, pdus.command(e0100=b"\xff\x0f", e0120=b"\1\0", e0800=b"\1\1"))
+    pieces = [p_data([pdv]) for pdv in fragments(data_of(60, 1), 3, command=False, maximum_length=36)]
+    begun = pdus.data(3, 3, store(1)) + b"".join(pieces[: after - 1])
+    seen = both_ways(sides, [Turn(begun + cancel + b"".join(pieces[after - 1 :]), 0)], incident=True)
+    assert (seen.stored, seen.incidents[0][0]) == ((), "dimse.malformed")
+    assert seen.rest == pdus.pdu(0x07, b"\0\0\2\0")
+
+
 @given(st.builds(whole_pdus, numbers, sizes, numbers), cuts)
 @steady
 def test_a_peer_may_release_at_any_pdu(sides: tuple[Side, Side], begun: bytes, where: list[int]) -> None:
     seen = both_ways(sides, [Turn(begun + pdus.RELEASE_REQUEST)], where)
     assert (seen.answers[0][0], seen.stored) == (0x06, ())
+
+
+def test_no_asynchronous_operations_are_negotiated(sides: tuple[Side, Side]) -> None:
+    """A window of 1 and 1 is answered, or none, which means the same (PS3.7 D.3.3.3)."""
+    window = pdus.item(0x53, struct.pack(">HH", 5, 5))
+    contexts = [Proposed(1, VERIFICATION, (EXPLICIT_VR_LITTLE_ENDIAN,)), Proposed(3, CT, (EXPLICIT_VR_LITTLE_ENDIAN,))]
+    request = associate_rq(called_ae_title="GATEWAY", contexts=contexts, user_items=window)
+    for side in sides:
+        with connected(side.port) as connection:
+            connection.settimeout(PATIENCE)
+            connection.sendall(request)
+            accepted = pdus.read_pdu(connection)
+            connection.sendall(pdus.RELEASE_REQUEST)
+            to_the_end(connection)
+        (user,) = (content for kind, content in items(accepted[74:]) if kind == 0x50)
+        assert [content for kind, content in items(user) if kind == 0x53] in ([], [b"\0\1\0\1"])
+    seen = both_ways(sides, [Turn(plain(1, 60, 30) + plain(2, 80, 30), 2), RELEASE], request=request)
+    assert [each[-1] for each in seen.stored] == [data_of(60, 1), data_of(80, 2)]
+    answered = [decode(Pdu(answer).pdvs()[0].fragment) for answer in seen.answers[:2]]
+    assert [each.number(MESSAGE_ID_BEING_RESPONDED_TO) for each in answered] == [1, 2]
+
+
+@pytest.mark.parametrize("maximum", [7, 64, 128, 256, 512, 1023, 1024])
+def test_a_peer_that_takes_short_pdus_gets_no_longer_ones(sides: tuple[Side, Side], maximum: int) -> None:
+    contexts = [Proposed(1, VERIFICATION, (EXPLICIT_VR_LITTLE_ENDIAN,)), Proposed(3, CT, (EXPLICIT_VR_LITTLE_ENDIAN,))]
+    request = associate_rq(called_ae_title="GATEWAY", contexts=contexts, maximum_length=maximum)
+    echo = Turn(pdus.data(1, 3, pdus.echo(3)))
+    seen = both_ways(sides, [Turn(plain(1, 3001)), Turn(plain(2, 10, 8)), echo, RELEASE], request=request)
+    assert [each[-1] for each in seen.stored] == [data_of(3001, 1), data_of(10, 2)]
+    lengths = [len(pdu.raw) - 6 for pdu in PduStream().feed(b"".join(seen.answers)) if isinstance(pdu, Pdu)]
+    assert max(lengths) <= maximum
+    assert (len(lengths) > 4) is (maximum < 256)
 
 
 @pytest.mark.parametrize("sent", [INTERLEAVED, ON_ANOTHER_CONTEXT, FOR_VERIFICATION, OTHER_CLASS])
