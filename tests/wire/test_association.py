@@ -235,7 +235,10 @@ def test_an_association_needs_no_low_descriptor(switch: str, monkeypatch: pytest
     contexts = [*STORE_CT, *ECHO]
     threads = set(threading.enumerate())
     with accepting(on_store) as address, request(address, contexts) as association:
-        assert association._library.dul.socket.socket.fileno() > 1023
+        wrapped = association._library.dul.socket
+        assert wrapped is not None
+        assert wrapped.socket is not None
+        assert wrapped.socket.fileno() > 1023
         for number in range(3):
             assert association.store(replace(outgoing(number), data_set=data)) == Response(0x0000)
             assert association.echo() == Response(0x0000)
