@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pynetdicom import evt
 
-from simulator.wire import store_plane
+from simulator.wire import receive_plane, store_plane
 from simulator.wire.acceptor import Acceptor, EndAssociation
 from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing, Response, TimeOuts
 from simulator.wire.association import StoreRequest as Received
@@ -264,18 +264,41 @@ def test_whatever_is_stored_and_however_it_is_cut(sides: tuple[Side, Side], said
     assert len(seen.answers) == len(said) + 1
 
 
-def test_a_message_may_be_cut_at_any_byte(sides: tuple[Side, Side]) -> None:
-    """The first piece was read, alone, before the second is sent; behind the data set stands a C-ECHO-RQ."""
+def cut_at_every_byte(sides: tuple[Side, Side]) -> int:
+    """Cut one message after the other, each a byte later than the one before; return how many.
+
+    The first piece was read, alone, before the second is sent. Behind the two fragments of the data set stands a
+    C-ECHO-RQ.
+    """
 
     def message(number: int) -> bytes:
         return plain(1000 + number, 43, 34) + pdus.data(1, 3, pdus.echo(2000 + number))
 
     size = len(message(0))
     seen = both_ways(sides, [*(Turn(message(at), 2, read_at=at) for at in range(1, size)), RELEASE])
-    assert [each[3:] for each in seen.stored] == [
-        (f"1.2.3.{1000 + at}", data_of(43, 1000 + at)) for at in range(1, size)
-    ]
+    expected = [(f"1.2.3.{number}", data_of(43, number)) for number in range(1001, 1000 + size)]
+    assert [each[3:] for each in seen.stored] == expected
     assert len(seen.answers) == 2 * (size - 1) + 1
+    return size - 1
+
+
+def test_a_message_may_be_cut_at_any_byte(sides: tuple[Side, Side]) -> None:
+    assert cut_at_every_byte(sides) > 250
+
+
+def test_a_message_may_be_given_up_at_any_byte(sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause at all is waited out: where the first piece ends, pynetdicom gets what was taken and what was not."""
+    given_up: list[ReceivePlane] = []
+    give_up = ReceivePlane._give_up
+
+    def noted(plane: ReceivePlane) -> None:
+        given_up.append(plane)
+        give_up(plane)
+
+    monkeypatch.setattr(receive_plane, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(ReceivePlane, "_give_up", noted)
+    cut_at_every_byte(sides)
+    assert given_up
 
 
 def beginning(number: int, size: int, keep: int) -> bytes:
