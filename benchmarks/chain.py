@@ -12,6 +12,7 @@ from benchmarks import receivers, senders
 from benchmarks.material import Lot
 from benchmarks.receivers import ENVIRONMENT, Running, started
 
+MISSING = receivers.DCMRECV.missing or senders.DCMSEND.missing  # without which `of_dcmtk` cannot be
 SCENARIO = """\
 scenario: chain
 title: A CT study from the order to the destination

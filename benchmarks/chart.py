@@ -43,10 +43,11 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def document(machine: Mapping[str, str], figures: Sequence[Figure]) -> str:
-    """Return the page of a run."""
+def document(machine: Mapping[str, str], figures: Sequence[Figure], passed_over: Mapping[str, str]) -> str:
+    """Return the page of a run; `passed_over` has why by part."""
     described = "; ".join(f"{name} {value}" for name, value in machine.items())
-    return f"# Side by side\n\n{described}.\n\n{table(figures)}"
+    missing = "".join(f"\n{part}: passed over, since {why}.\n" for part, why in passed_over.items())
+    return f"# Side by side\n\n{described}.\n\n{table(figures)}{missing}"
 
 
 def plot(figures: Sequence[Figure]) -> str:

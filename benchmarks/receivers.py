@@ -21,7 +21,7 @@ from simulator.gateway.tables import FILE_NAME
 from simulator.wire.store_plane import SWITCH
 
 HOST = "127.0.0.1"
-DCMTK = Path("/usr/bin")
+DCMTK = Path(os.environ.get("DCMTK_FOLDER", "/usr/bin"))
 ORTHANC = Path("/usr/sbin/Orthanc")
 STORAGE_PROFILE = Path("/etc/dcmtk/storescp.cfg")
 PATIENCE = 120.0
@@ -200,17 +200,18 @@ def _dcmrecv(folder: Path, *options: object) -> AbstractContextManager[Running]:
     return _dcmtk(folder, "dcmrecv", "--max-pdu", 131072, "-xf", STORAGE_PROFILE, "Default", "-aet", "SCP", *options)
 
 
-def _lacks(*files: Path) -> str:
+def lacks(*files: Path) -> str:
+    """Say which of these files are not here; empty when all are."""
     return ", ".join(f"{file} is not installed" for file in files if not file.is_file())
 
 
 GATEWAY = Receiver("gateway", lambda folder: _gateway(folder, "on"))
 FULL = Receiver(f"gateway over a store of {HELD}", _full)
 WITHOUT_PLANE = Receiver("gateway, plane off (stock pynetdicom)", lambda folder: _gateway(folder, "off"))
-DCMRECV = Receiver("dcmrecv +B", lambda folder: _dcmrecv(folder, "+B"), _lacks(DCMTK / "dcmrecv", STORAGE_PROFILE))
+DCMRECV = Receiver("dcmrecv +B", lambda folder: _dcmrecv(folder, "+B"), lacks(DCMTK / "dcmrecv", STORAGE_PROFILE))
 SINK = Receiver("dcmrecv --ignore", lambda folder: _dcmrecv(folder, "--ignore"), DCMRECV.missing)
-STORESCP = Receiver("storescp", lambda folder: _dcmtk(folder, "storescp"), _lacks(DCMTK / "storescp"))
-ORTHANC_SCP = Receiver("Orthanc", _orthanc, _lacks(ORTHANC))
+STORESCP = Receiver("storescp", lambda folder: _dcmtk(folder, "storescp"), lacks(DCMTK / "storescp"))
+ORTHANC_SCP = Receiver("Orthanc", _orthanc, lacks(ORTHANC))
 RAW = Receiver("raw TCP + write", _raw)
 RECEIVERS = (GATEWAY, WITHOUT_PLANE, DCMRECV, STORESCP, ORTHANC_SCP, RAW)
 

@@ -30,7 +30,7 @@ def committed(lot: Lot, folder: Path) -> float:
         return Response(0)
 
     with started(receivers.GATEWAY, folder) as running:
-        senders.together([senders.dcmsend(running.port, lot.folder)])
+        senders.OWN.send(running.port, lot.folder)
         contexts = [Context(PUSH_MODEL, TRANSFER_SYNTAXES)]
         with Association.request(
             "BENCHMARK",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.receivers import DCMTK, ENVIRONMENT, HOST
+from benchmarks.receivers import DCMTK, ENVIRONMENT, HOST, lacks
 from simulator.wire import part10
 from simulator.wire.association import Address, Association, Context
 from simulator.wire.store_plane import SWITCH
@@ -76,18 +76,11 @@ def _storescu(port: int, folder: Path) -> float:
     return together([[DCMTK / "storescu", *options, HOST, port, folder]])
 
 
-def _lacks(program: str) -> str:
-    return "" if (DCMTK / program).is_file() else f"{DCMTK / program} is not installed"
-
-
 OWN = Sender("modality", _own("on"))
 STOCK = Sender("modality, plane off (stock pynetdicom)", _own("off"))
-SENDERS = (
-    OWN,
-    STOCK,
-    Sender("dcmsend", _dcmsend, _lacks("dcmsend")),
-    Sender("storescu", _storescu, _lacks("storescu")),
-)
+DCMSEND = Sender("dcmsend", _dcmsend, lacks(DCMTK / "dcmsend"))
+STORESCU = Sender("storescu", _storescu, lacks(DCMTK / "storescu"))
+SENDERS = (OWN, STOCK, DCMSEND, STORESCU)
 
 
 def main(port: int, folder: Path) -> None:

@@ -5,7 +5,8 @@
 
 Every figure is a median over the rounds; in a round each peer has its turn, so that what else the machine does meets
 all alike. Read the ratios. Writes `side-by-side.json`, `side-by-side.md` (tables) and `side-by-side.svg` (a plot) to
-`--out`. A peer that is not installed is passed over with a word. `--folder`: where files are made and received
+`--out`. A peer that is not installed is passed over with a word, and so is a part that needs it (`DCMTK_FOLDER` in the
+environment: where DCMTK's programs are, if not in /usr/bin). `--folder`: where files are made and received
 (default: the system's temporary folder); `--disk`: the same for storage commitment, of which the files must not lie in
 memory.
 """
@@ -32,7 +33,7 @@ from benchmarks import chain, chart, material, receivers, relays, safekeeping, s
 from benchmarks.material import Lot
 from benchmarks.receivers import DCMTK, HOST, Receiver, started
 
-ECHOES = 2000
+ECHOSCU, ECHOES = DCMTK / "echoscu", 2000
 
 
 @dataclass
@@ -125,8 +126,6 @@ def send(scale: Scale, folder: Path) -> Iterator[Figure]:
     """Measure senders over one association, to the same receiver."""
     lots = material.make(folder, "ct", scale.ct, 512), material.make(folder, "tiny", scale.tiny, 64)
     for receiver in (receivers.DCMRECV, receivers.SINK)[: scale.sinks]:
-        if receiver.missing:
-            continue
         for lot in lots:
             figure = Figure(f"send, {lot.title}, to {receiver.name}", "instances/s", ("dcmsend", "storescu"))
             for _ in range(scale.rounds):
@@ -141,14 +140,15 @@ def send(scale: Scale, folder: Path) -> Iterator[Figure]:
 
 def echo(scale: Scale, folder: Path) -> Iterator[Figure]:
     """Measure an association with one C-ECHO, and one C-ECHO more, by `echoscu`."""
-    if receivers.STORESCP.missing:
-        return
     setup = Figure("association with one C-ECHO, by echoscu", "ms", (receivers.STORESCP.name,), more=False)
     trip = Figure("C-ECHO round trip, by echoscu", "ms", (receivers.STORESCP.name,), more=False)
     for _ in range(scale.rounds):
         for receiver in (receivers.GATEWAY, receivers.WITHOUT_PLANE, receivers.STORESCP):
+            if receiver.missing:
+                setup.skipped[receiver.name] = trip.skipped[receiver.name] = receiver.missing
+                continue
             with started(receiver, folder / "scp") as running:
-                asks = [DCMTK / "echoscu", "-aec", "SCP", HOST, running.port]
+                asks = [ECHOSCU, "-aec", "SCP", HOST, running.port]
                 senders.together([asks])
                 one = statistics.median(senders.together([asks]) for _ in range(scale.echoes))
                 many = senders.together([[*asks, "--repeat", ECHOES + 1]])
@@ -204,14 +204,15 @@ def _in_a_full_store(scale: Scale, lot: Lot, folder: Path) -> Figure:
 
 def whole(scale: Scale, folder: Path) -> Iterator[Figure]:
     """Measure a study from the order to the destination; the files of the others lie on the disk already."""
-    if receivers.DCMRECV.missing:
-        return
     lot = material.make(folder, "ct", scale.ct, 512)
     other = "dcmsend, dcmrecv, dcmsend, dcmrecv"
     figure = Figure(f"{lot.title}: order, synthesis, send, match, forward, checks", "s", (other,), more=False)
     for _ in range(scale.rounds):
         figure.note("simulate --scenario", chain.ours(scale.ct, folder / "chain"))
-        figure.note(other, chain.of_dcmtk(lot, folder / "scp"))
+        if chain.MISSING:
+            figure.skipped[other] = chain.MISSING
+        else:
+            figure.note(other, chain.of_dcmtk(lot, folder / "scp"))
     yield figure
 
 
@@ -248,14 +249,22 @@ def _shares(lot: Lot, folder: Path, size: int) -> Iterator[list[Path]]:
         yield parts
 
 
-MEASURES: dict[str, Callable[[Scale, Path], Iterator[Figure]]] = {
-    "receive": receive,
-    "send": send,
-    "echo": echo,
-    "growth": growth,
-    "whole": whole,
-    "commitment": commitment,
-    "capture": capture,
+@dataclass(frozen=True)
+class Part:
+    """What `--only` names; `missing` says why nothing of it can be measured here."""
+
+    measure: Callable[[Scale, Path], Iterator[Figure]]
+    missing: str = ""
+
+
+PARTS = {
+    "receive": Part(receive, senders.DCMSEND.missing),
+    "send": Part(send, receivers.DCMRECV.missing),
+    "echo": Part(echo, receivers.lacks(ECHOSCU)),
+    "growth": Part(growth, senders.DCMSEND.missing),
+    "whole": Part(whole),
+    "commitment": Part(commitment),
+    "capture": Part(capture),
 }
 
 
@@ -287,7 +296,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one small round, in under a minute")
     parser.add_argument("--rounds", type=int, help="turns of each peer (default 5)")
-    parser.add_argument("--only", nargs="+", choices=MEASURES, default=list(MEASURES))
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--out", type=Path, default=Path("reports"))
     parser.add_argument("--folder", type=Path, help="where files are made and received")
     parser.add_argument("--disk", type=Path, help="the same for storage commitment: a file system on a disk")
@@ -295,22 +304,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scale = QUICK if given.quick else FULL
     if given.rounds:
         scale = Scale(given.rounds, *list(asdict(scale).values())[1:])
+    passed_over = {name: PARTS[name].missing for name in given.only if PARTS[name].missing}
+    for name, why in passed_over.items():
+        print(f"{name}: passed over, since {why}", flush=True)
     figures = []
     prefix = "side-by-side-"
     with (
-        tempfile.TemporaryDirectory(prefix=prefix, dir=given.folder) as name,
+        tempfile.TemporaryDirectory(prefix=prefix, dir=given.folder) as there,
         tempfile.TemporaryDirectory(prefix=prefix, dir=given.disk) as disk,
     ):
-        here = machine(Path(name)) | {"files of storage commitment on": _file_system(Path(disk))}
-        for measure in given.only:
-            place = Path(disk) if measure == "commitment" else Path(name)
-            for figure in MEASURES[measure](scale, place / measure):
+        here = machine(Path(there)) | {"files of storage commitment on": _file_system(Path(disk))}
+        for part in given.only:
+            if part in passed_over:
+                continue
+            place = Path(disk if part == "commitment" else there)
+            for figure in PARTS[part].measure(scale, place / part):
                 figures.append(figure)
                 print(chart.table([figure]), flush=True)
+    if not figures:
+        print("nothing can be measured here: nothing is written")
+        return
     given.out.mkdir(parents=True, exist_ok=True)
-    record = {"machine": here, "scale": asdict(scale), "figures": [_record(figure) for figure in figures]}
+    shown = [_record(figure) for figure in figures]
+    record = {"machine": here, "scale": asdict(scale), "figures": shown, "passed over": passed_over}
     (given.out / "side-by-side.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    (given.out / "side-by-side.md").write_text(chart.document(here, figures), encoding="utf-8")
+    (given.out / "side-by-side.md").write_text(chart.document(here, figures, passed_over), encoding="utf-8")
     (given.out / "side-by-side.svg").write_text(chart.plot(figures), encoding="utf-8")
     print(f"written: {given.out}/side-by-side.json, .md, .svg")
 

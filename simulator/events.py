@@ -5,7 +5,7 @@ and when, never whether it was right. `to_record` and `from_record` turn events 
 without loss, so a saved history can be judged again.
 
 UIDs, AE titles and codes are strings as they stood on the wire; statuses are four hexadecimal digits
-(PS3.7 Annex C); digests are SHA-256 in hexadecimal; `at` is ISO 8601 in UTC with microseconds.
+(PS3.7 Annex C); digests are those of `wire.data_set.digest`; `at` is ISO 8601 in UTC with microseconds.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ def answer(session: Session, today: date) -> SessionOutcome:
     whole = session.last_pass("whole")
     configuration = fingerprint(session)
     tests = tuple(_outcome(session, test, whole, today) for test in session.tests)
-    preflight = tuple(_preflight(session, whole))
-    against = tuple(_against(session, whole, tests, preflight, configuration))
+    preflight = tuple(_preflight(session))
+    against = tuple(_against(session, whole, tests, preflight, configuration, today))
     return SessionOutcome(
         facility=session.declared.facility.name,
         started=session.created,
@@ -60,13 +60,22 @@ def _outcome(session: Session, test: Test, whole: Pass | None, today: date) -> T
 _NOT_YET = "it was not reached"
 
 
-def _preflight(session: Session, whole: Pass | None) -> Iterator[TestOutcome]:
-    """Yield the last outcome of each probe."""
+def _preflight(session: Session) -> Iterator[TestOutcome]:
+    """Yield the last outcome of each probe, unless it is of what is not declared any more."""
     last: dict[str, TestOutcome] = {}
     for attempt in session.attempts():
         if attempt.test.startswith(f"{PREFLIGHT}/") and attempt.outcome is not None:
             last[attempt.test] = attempt.outcome
-    yield from last.values()
+    yield from (outcome for outcome in last.values() if _is_declared(session, outcome.id))
+
+
+def _is_declared(session: Session, probe: str) -> bool:
+    kind, _, name = probe.removesuffix("]").partition("[")
+    role = _ROLES_PROBED.get(kind)
+    return any(each.name == name and (role is None or role in each.does) for each in session.declared.systems)
+
+
+_ROLES_PROBED = {"contexts": "receives", "way-back": "commitment", "echo": "sends"}
 
 
 def _against(
@@ -75,6 +84,7 @@ def _against(
     tests: tuple[TestOutcome, ...],
     preflight: tuple[TestOutcome, ...],
     configuration: Fingerprint,
+    today: date,
 ) -> Iterator[str]:
     """Yield a sentence for each thing that stands in the way of yes."""
     if session.rehearsal:
@@ -88,7 +98,13 @@ def _against(
     if whole is None:
         yield "there was no pass through all tests"
         return
-    waived = {test.id for test in tests if test.verdict == "waived"}
+    waived = {each.test for each in session.declared.waivers if each.expires >= today}
+    missing = [test.id for test in session.missing(whole) if test.id not in waived]
+    if missing:
+        yield (
+            "the last pass through all tests is not complete: "
+            f"{', '.join(missing)} not reached in it; `simulate certify run` goes on with it"
+        )
     unclean = sorted({each.test for each in _unclean(session, whole) if each.test not in waived})
     if unclean:
         yield (
@@ -126,13 +142,16 @@ def _under(session: Session, whole: Pass) -> Fingerprint | None:
 
 
 def _changed(session: Session, whole: Pass | None, configuration: Fingerprint) -> Iterator[str]:
-    """Yield what has changed since the last pass but one that was clean."""
+    """Yield what has changed since the last pass before this one that was complete and clean."""
     if whole is None:
         return
     earlier = [
         each
         for each in session.passes()
-        if each.extent == "whole" and each.number < whole.number and not _unclean(session, each)
+        if each.extent == "whole"
+        and each.number < whole.number
+        and not session.missing(each)
+        and not _unclean(session, each)
     ]
     if earlier and (before := _under(session, earlier[-1])) is not None:
         yield from differences(before, configuration)

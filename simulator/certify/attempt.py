@@ -51,19 +51,23 @@ class Attempt:
         number: which attempt at this test it is, from 1. Raises `StartError` when the gateway does not start.
         """
         began = time.monotonic()
-        with self._rig.gateway(self._test, self._folder / evidence.GATEWAY) as play:
-            self._do_our_part(play)
-            self._desk.begin(self._test, play, self._minutes)
-            ended = self._watch(play, began)
+        playing: list[Play] = []
+        try:
+            with self._rig.gateway(self._test, self._folder / evidence.GATEWAY) as play:
+                playing.append(play)
+                self._do_our_part(play)
+                self._desk.begin(self._test, play, self._minutes)
+                ended = self._watch(play, began)
+        finally:  # after an interrupt too: of what came nothing is lost, and no patient lies about
+            kept = [evidence.keep(self._root, self._folder, each.conversations(), each.history()) for each in playing]
         if ended == "stop":
             return None
         seconds = time.monotonic() - began
-        kept = evidence.keep(self._root, self._folder, play.conversations(), play.history())
-        scene, findings = self._scene(play, seconds, kept.captures)
+        scene, findings = self._scene(play, seconds, kept[0].captures)
         cards = diagnose(scene) if _verdict(findings) != "error" else ()
         shown = matrix.contexts(scene)
         why = "ended by hand" if ended == "end" else ""
-        return self._outcome(number, seconds, findings, cards, shown, kept, why)
+        return self._outcome(number, seconds, findings, cards, shown, kept[0], why)
 
     def _do_our_part(self, play: Play) -> None:
         """Send what the tool sends itself before anybody does anything."""

@@ -116,4 +116,4 @@ class Conduct:
             system = called if side == "acceptor" else names.get(calling_ae_title(conversation), "")
             shown = negotiation.implementation(said, side)
             if system and shown.class_uid:
-                self._session.saw(system, shown)
+                self._session.saw(system, side, shown)

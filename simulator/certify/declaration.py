@@ -74,6 +74,13 @@ class Here(_Strict):
     hl7_port: ListeningPort = Field(default=2575, description="TCP port for HL7 over MLLP.")
     tls: Tls | None = Field(default=None, description="DICOM over TLS, beside the port without it.")
 
+    @model_validator(mode="after")
+    def _has_a_port_for_each(self) -> Here:
+        ports = [self.dicom_port, self.hl7_port, *([self.tls.port] if self.tls is not None else [])]
+        if twice := [port for port in ports if ports.count(port) > 1]:
+            raise ValueError(f"each of DICOM, HL7 and TLS needs a port of its own, and {twice[0]} is named twice")
+        return self
+
 
 class System(_Strict):
     """A modality, PACS or archive of the facility."""

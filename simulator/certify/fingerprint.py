@@ -17,7 +17,8 @@ def fingerprint(session: Session) -> Fingerprint:
     here = declared.gateway
     systems = []
     for system in declared.systems:
-        uid, name = shown.get(system.name, ("", ""))
+        uid, name = shown.get((system.name, "requestor"), ("", ""))
+        scp_uid, scp_name = shown.get((system.name, "acceptor"), ("", ""))
         systems.append(
             SystemSeen(
                 name=system.name,
@@ -26,9 +27,12 @@ def fingerprint(session: Session) -> Fingerprint:
                 does=system.does,
                 implementation_class_uid=uid,
                 implementation_version_name=name,
+                scp_implementation_class_uid=scp_uid,
+                scp_implementation_version_name=scp_name,
             )
         )
-    profile = hashlib.sha256(declared.model_dump_json().encode()).hexdigest()
+    # A waiver changes what counts, and nothing of what was tested.
+    profile = hashlib.sha256(declared.model_dump_json(exclude={"waivers"}).encode()).hexdigest()
     parts = Fingerprint(
         gateway=f"{here.ae_title}@{here.host}:{here.dicom_port}, HL7 {here.host}:{here.hl7_port}",
         systems=tuple(systems),
@@ -51,12 +55,17 @@ def differences(before: Fingerprint, after: Fingerprint) -> Iterator[str]:
     yield from (f"{name} is declared anew" for name in later if name not in earlier)
     for name in earlier.keys() & later.keys():
         yield from _changes(name, earlier[name], later[name])
-    if before.site_profile != after.site_profile and before.systems == after.systems:
+    if before.site_profile != after.site_profile and _declared(before) == _declared(after):
         yield "the declaration has changed beside names and addresses"
     if before.tool_version != after.tool_version:
         yield f"it was tested with version {before.tool_version} of the simulator, and this is {after.tool_version}"
     if before.seed != after.seed:
         yield "another seed gives other patients"
+
+
+def _declared(seen: Fingerprint) -> list[tuple[object, ...]]:
+    """Return of each system what was declared and is compared by itself."""
+    return [(each.name, each.ae_title, each.address, each.does) for each in seen.systems]
 
 
 def _changes(name: str, before: SystemSeen, after: SystemSeen) -> Iterator[str]:
@@ -66,9 +75,11 @@ def _changes(name: str, before: SystemSeen, after: SystemSeen) -> Iterator[str]:
         ("does", "roles"),
         ("implementation_class_uid", "Implementation Class UID"),
         ("implementation_version_name", "Implementation Version Name"),
+        ("scp_implementation_class_uid", "Implementation Class UID as SCP"),
+        ("scp_implementation_version_name", "Implementation Version Name as SCP"),
     ):
         old, new = getattr(before, field), getattr(after, field)
-        unknown = field.startswith("implementation") and not (old and new)
+        unknown = "implementation" in field and not (old and new)
         if old != new and not unknown:
             yield f"{name}: its {words} was {_shown(old)}, and is {_shown(new)}"
 

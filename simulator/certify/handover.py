@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simulator.certify import bundle, report_files
 from simulator.certify.answer import answer
-from simulator.certify.evidence import EVIDENCE, MASKED
+from simulator.certify.evidence import EVIDENCE, GATEWAY, MASKED
 from simulator.certify.outcome import SessionOutcome
 from simulator.certify.programme import sheet
 from simulator.certify.session import DECLARATION, Session
@@ -46,9 +46,12 @@ def _evidence(folder: Path, people: tuple[Person, ...], *, masked: bool) -> Iter
     for file in sorted(root.rglob("*")):
         if not file.is_file() or file.parent.name == MASKED:
             continue
+        if GATEWAY in file.relative_to(root).parts:  # where a gateway stood that was cut off: patients, as they came
+            continue
         name = file.relative_to(folder).as_posix()
         hidden = file.parent / MASKED / file.name
         if file.suffix in (".pcap", ".hl7") and masked:
-            yield name, hidden
+            if hidden.is_file():  # or it was cut off while it was written
+                yield name, hidden
         else:
             yield name, file

@@ -95,7 +95,7 @@ class TestOutcome(_Frozen):
 
 
 class SystemSeen(_Frozen):
-    """A system as it was declared, and as it showed itself on the wire (PS3.7 D.3.3.2)."""
+    """A system as it was declared, and as it showed itself on the wire (PS3.7 D.3.3.2), as SCU and as SCP."""
 
     name: str
     ae_title: str
@@ -103,6 +103,16 @@ class SystemSeen(_Frozen):
     does: tuple[str, ...]
     implementation_class_uid: str = ""
     implementation_version_name: str = ""
+    scp_implementation_class_uid: str = ""
+    scp_implementation_version_name: str = ""
+
+    def implementations(self) -> tuple[str, ...]:
+        """Return how it showed itself, each different way once."""
+        shown = (
+            (self.implementation_class_uid, self.implementation_version_name),
+            (self.scp_implementation_class_uid, self.scp_implementation_version_name),
+        )
+        return tuple(dict.fromkeys(f"{uid} ({name})" if name else uid for uid, name in shown if uid))
 
 
 class Fingerprint(_Frozen):

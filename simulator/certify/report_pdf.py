@@ -186,7 +186,7 @@ def _stands_on(outcome: SessionOutcome) -> Iterator[Any]:
     heads = ("System", "AE title", "Address", "Does", "Implementation on the wire")
     rows = [[Paragraph(f"<b>{head}</b>", _CELL) for head in heads]]
     for system in outcome.fingerprint.systems:
-        seen = " ".join(filter(None, (system.implementation_class_uid, system.implementation_version_name)))
+        seen = "; ".join(system.implementations())
         cells = (system.name, system.ae_title, system.address, ", ".join(system.does), seen or "not seen")
         rows.append([_paragraph(cell, _CELL) for cell in cells])
     yield Table(

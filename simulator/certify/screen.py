@@ -38,6 +38,7 @@ try:
 except ImportError:  # Windows has neither
     termios = None  # type: ignore[assignment]
 
+_BYTES_SHOWN = 96  # of an evidence
 _RUNGS = 10
 STYLES = {
     "pass": "green",
@@ -143,14 +144,15 @@ class ScreenDesk:
         print_outcome(self._console, outcome)
         if outcome.verdict == "pass":
             return Decision()
-        note = ""
+        notes: list[str] = []
         while True:
             key = self._keys.choice(
                 "[r] try again  [Enter] go on  [s] skip it  [n] add a note  [q] stop for now", "r\nsnq"
             )
             if key == "n":
-                note = self._keys.line("Note: ").strip()
+                notes.append(self._keys.line("Note: ").strip())
                 continue
+            note = "\n".join(filter(None, notes))
             if key == "s":
                 reason = self._keys.line("It is skipped because: ").strip()
                 if not reason:
@@ -228,19 +230,27 @@ def card_panel(card: Card) -> RenderableType:
             rows.add_row(label, Text(words.printable(text)))
     for shown in card.evidence:
         if shown.data:
+            begin = _first_shown(shown.marks)
             rows.add_row(
                 "bytes",
                 Text.assemble(
-                    f"{words.printable(shown.words)}, from byte {shown.offset}\n", *_hex(shown.data, shown.marks)
+                    f"{words.printable(shown.words)}, from byte {shown.offset + begin}\n",
+                    *_hex(shown.data, shown.marks, begin),
                 ),
             )
     title = Text(f"{card.title} ({card.id})", style=f"bold {_CARD_STYLES[card.level]}")
     return Panel(rows, title=title, title_align="left", border_style=_CARD_STYLES[card.level])
 
 
-def _hex(data: bytes, marks: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, str]]:
+def _first_shown(marks: tuple[tuple[int, int], ...]) -> int:
+    """Return the byte from which on bytes are shown, so that the first of the deciding ones is among them."""
+    first = min((start for start, _ in marks), default=0)
+    return 0 if first < _BYTES_SHOWN // 2 else first // 16 * 16 - 16
+
+
+def _hex(data: bytes, marks: tuple[tuple[int, int], ...], begin: int) -> Iterator[tuple[str, str]]:
     """Yield bytes in hexadecimal, 16 a line, the deciding ones marked."""
-    for place, byte in enumerate(data[:96]):
+    for place, byte in enumerate(data[begin : begin + _BYTES_SHOWN], begin):
         marked = any(start <= place < end for start, end in marks)
         yield f"{byte:02x}" + ("\n" if place % 16 == 15 else " "), "reverse" if marked else ""
 

@@ -24,8 +24,9 @@ from simulator.certify.programme import Test, programme
 from simulator.errors import HarnessError, UsageError
 from simulator.events import now
 from simulator.strict_yaml import nearest
+from simulator.wire.conversation import Side
 
-FORMAT = 1
+FORMAT = 2
 DATABASE, DECLARATION = "session.sqlite", "declaration.yaml"
 
 Whole = Literal["whole", "part"]
@@ -38,7 +39,10 @@ CREATE TABLE attempt (
     number INTEGER PRIMARY KEY, pass INTEGER REFERENCES pass, test TEXT, began TEXT, ended TEXT, outcome TEXT
 );
 CREATE TABLE note (number INTEGER PRIMARY KEY, test TEXT, text TEXT, at TEXT);
-CREATE TABLE seen (system TEXT PRIMARY KEY, implementation_class_uid TEXT, implementation_version_name TEXT, at TEXT);
+CREATE TABLE seen (
+    system TEXT, side TEXT, implementation_class_uid TEXT, implementation_version_name TEXT, at TEXT,
+    PRIMARY KEY (system, side)
+);
 """
 
 
@@ -174,18 +178,18 @@ class Session:
         rows = self._db.execute("SELECT text FROM note WHERE test = ? ORDER BY number", (test,))
         return tuple(str(row[0]) for row in rows)
 
-    def saw(self, system: str, implementation: tuple[str, str]) -> None:
-        """Keep the Implementation Class UID and Version Name that a system has shown (PS3.7 D.3.3.2)."""
-        self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)", (system, *implementation, now()))
+    def saw(self, system: str, side: Side, implementation: tuple[str, str]) -> None:
+        """Keep the Implementation Class UID and Version Name that a system has shown on a side (PS3.7 D.3.3.2)."""
+        self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", (system, side, *implementation, now()))
 
-    def seen(self) -> Mapping[str, tuple[str, str]]:
-        """Return what each system has shown last."""
-        rows = self._db.execute("SELECT system, implementation_class_uid, implementation_version_name FROM seen")
-        return {str(system): (str(uid), str(name)) for system, uid, name in rows}
+    def seen(self) -> Mapping[tuple[str, Side], tuple[str, str]]:
+        """Return what each system has shown last on each side: its programs for the two may differ."""
+        rows = self._db.execute("SELECT system, side, implementation_class_uid, implementation_version_name FROM seen")
+        return {(str(system), side): (str(uid), str(name)) for system, side, uid, name in rows}
 
     def declare(self, file: Path) -> None:
-        """Take another declaration from now on. Raises `LoadError`, and then nothing has changed."""
-        declaration.load(file)
+        """Take another declaration from now on. Raises `LoadError` or `UsageError`, and then nothing has changed."""
+        _check_waivers(declaration.load(file))
         declaration.copy(file, self.folder / DECLARATION)
         self.declared = declaration.load(self.folder / DECLARATION, resolve=lambda _: None, files=False)
         self.tests = programme(self.declared, self.seed)
@@ -207,16 +211,17 @@ class _Trying:
         )
 
 
-_BEGIN_ANEW = "begin another by `simulate certify new --session DIR`; this one stays as it is"
+_BEGIN_ANEW = "begin another by `simulate certify new --reports DIR`; this one stays as it is"
 
 
 def begin(folder: Path, file: Path, seed: int, rehearsal: str = "") -> None:
     """Make a session in `folder` from the declaration in `file`, which was loaded before.
 
-    Raises `UsageError` where there is one, and `HarnessError` for a folder that cannot be written.
+    Raises `UsageError` where there is one, or a waiver is of no test, and `HarnessError` for a folder that cannot be
+    written.
     """
-    if (folder / DATABASE).exists():
-        raise UsageError(f"there is a session in {folder} already", "go on by `simulate certify run`, or name another")
+    refuse_another(folder)
+    _check_waivers(declaration.load(file, resolve=lambda _: None, files=False))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         declaration.copy(file, folder / DECLARATION)
@@ -230,6 +235,20 @@ def begin(folder: Path, file: Path, seed: int, rehearsal: str = "") -> None:
         part.replace(folder / DATABASE)
     except (OSError, sqlite3.Error) as error:
         raise HarnessError(f"a session cannot be written to {folder}: {error}") from error
+
+
+def _check_waivers(declared: Declaration) -> None:
+    tests = [test.id for test in programme(declared, 0)]
+    for waiver in declared.waivers:
+        if waiver.test not in tests:
+            advice = nearest(waiver.test, tests) or f"the tests are: {', '.join(tests)}"
+            raise UsageError(f"a waiver is of {waiver.test!r}, which is no test of this facility", advice)
+
+
+def refuse_another(folder: Path) -> None:
+    """Raise `UsageError` where there is a session in `folder`."""
+    if (folder / DATABASE).exists():
+        raise UsageError(f"there is a session in {folder} already", "go on by `simulate certify run`, or name another")
 
 
 def _attempt(number: int, in_pass: int, test: str, began: str, outcome: str | None) -> Attempt:

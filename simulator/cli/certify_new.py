@@ -30,6 +30,7 @@ def command(
     from simulator.certify import declaration, session
 
     folder = session_folder(reports)
+    session.refuse_another(folder)
     if site is None:
         site = _asked(reports)
     declaration.load(site)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -47,14 +47,20 @@ class Chosen:
     as_json: bool = False
 
 
-def nursery(workers: int) -> AbstractContextManager[Nursery | None]:
-    """Begin to prepare for the start of gateways, while it is still made out what is run.
+@contextmanager
+def nursery(workers: int) -> Iterator[Nursery | None]:
+    """Begin to prepare for the start of gateways, while it is still made out what is run. SIGTERM is like Ctrl-C.
 
-    Of workers side by side each has a nursery of its own.
+    Of workers side by side each has a nursery of its own. Raises `HarnessError` when it is interrupted.
     """
     from simulator.scenario.nursery import Nursery
 
-    return Nursery() if workers == 1 else nullcontext()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Nursery() if workers == 1 else nullcontext() as gateways:
+            yield gateways
+    except KeyboardInterrupt:
+        raise HarnessError("interrupted: this run has no result") from None
 
 
 def perform(chosen: Chosen, gateways: Nursery | None) -> int:
@@ -118,10 +124,9 @@ def log_to(file: Path) -> None:
 def _run(
     chosen: Chosen, settings: Settings, face: Screen, folder: Path, started: str, stepper: Stepper | None
 ) -> list[ScenarioOutcome]:
-    """Run the scenarios; each case's history is on disk when it ends. SIGTERM interrupts like Ctrl-C."""
+    """Run the scenarios; each case's history is on disk when it ends."""
     from simulator.scenario import history, run, workers
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     header = {"name": chosen.name, "started": started, "seed": chosen.seed}
     with history.Writer(folder / "history.jsonl", header) as writer:
 

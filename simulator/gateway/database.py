@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,8 @@ class Database:
         loop, grown = asyncio.get_running_loop(), asyncio.Event()
 
         def follower() -> None:
-            loop.call_soon_threadsafe(grown.set)
+            with suppress(RuntimeError):  # the loop has ended, and with it who followed
+                loop.call_soon_threadsafe(grown.set)
 
         with self._lock:
             self._followers.add(follower)

@@ -7,6 +7,7 @@ what cannot be read of them is gone, and whoever rebuilds is told so.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from simulator.errors import StartError
 from simulator.events import now
 from simulator.gateway.folder_lock import FolderLock
 from simulator.gateway.index import Index
-from simulator.gateway.tables import FILE_NAME
+from simulator.gateway.tables import FILE_NAME, VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,12 @@ class Rebuilt:
 def rebuild(folder: Path) -> Rebuilt:
     """Set the index of a data folder aside, and make a new one. The gateway's next start adds what only files say.
 
-    Raises `StartError` when a gateway uses the folder, or it has no index, or cannot be written.
+    Raises `StartError` when a gateway uses the folder, or it has no index or one of another version, or cannot be
+    written.
     """
     lock = FolderLock(folder)
     try:
+        _refuse_another_version(folder / FILE_NAME)
         set_aside = _set_aside(folder / FILE_NAME)
         index = Index(folder / FILE_NAME)
         try:
@@ -44,6 +47,17 @@ def rebuild(folder: Path) -> Rebuilt:
     finally:
         lock.release()
     return Rebuilt(set_aside, rows, cut_short)
+
+
+def _refuse_another_version(file: Path) -> None:
+    """Refuse an index whose rows mean something else than they do now; one too damaged to tell is read as it is."""
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as damaged:
+            version = damaged.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error:
+        return
+    if version not in (0, VERSION):
+        raise StartError(f"{file} was written by another version", "start with an empty data folder")
 
 
 def _set_aside(file: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import os
@@ -52,7 +53,7 @@ from simulator.gateway.study_queue import StudyQueue
 from simulator.gateway.tables import FILE_NAME
 from simulator.rules import image_count, transfer_syntaxes
 from simulator.site import Site
-from simulator.wire import data_set, tls
+from simulator.wire import tls
 from simulator.wire.acceptor import Acceptor
 from simulator.wire.association import Context, Response, StoreRequest
 from simulator.wire.mllp import MllpListener
@@ -186,7 +187,7 @@ class Gateway:
             return None
 
     def take(self, request: StoreRequest) -> Response:
-        """Answer one C-STORE-RQ. Success means: complete under its final name, and indexed (it survives a kill)."""
+        """Answer one C-STORE-RQ. Success means: complete under its final name (it survives a kill)."""
         # The limit and the check for repeats hold over all associations, so one instance at a time.
         with self._taking:
             try:
@@ -414,7 +415,7 @@ def storage_contexts(site: Site) -> list[Context]:
 
 def _fingerprint(site: Site) -> dict[str, str]:
     """Return which configuration this is: two that are alike have the same digest."""
-    return {"site": site.site, "configuration": data_set.digest(site.model_dump_json().encode())}
+    return {"site": site.site, "configuration": hashlib.sha256(site.model_dump_json().encode()).hexdigest()}
 
 
 def _changed(study: StudyRow, instances: int) -> StudyChanged:

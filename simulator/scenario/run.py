@@ -40,6 +40,8 @@ PATIENCE_WITH_PEOPLE = 300.0
 THUMBNAIL = 128
 """Pixels of the longer side of a picture in the report."""
 
+_LAST_WRITES_SECONDS = 5.0
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -227,6 +229,13 @@ def _look(folder: Path, recorder: Recorder) -> None:
     for found in (*instance_files.found(folder), *audit_trail.found(folder)):
         recorder.observe(found)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def forget(identity: str, folder: Path) -> None:
+    """Remove what the gateway of a case kept that was cut off: nobody looks at it any more."""
+    data, deadline = folder / _folder_name(identity) / "data", time.monotonic() + _LAST_WRITES_SECONDS
+    while data.exists() and time.monotonic() < deadline:  # the gateway is being killed, and may write still
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def _folder_name(identity: str) -> str:

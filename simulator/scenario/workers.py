@@ -22,7 +22,7 @@ from multiprocessing.process import BaseProcess, parent_process
 from simulator.scenario.model import Case, Scenario
 from simulator.scenario.nursery import Nursery
 from simulator.scenario.plan import case_id
-from simulator.scenario.run import CaseOutcome, Listener, ScenarioOutcome, Settings, lost, run_case
+from simulator.scenario.run import CaseOutcome, Listener, ScenarioOutcome, Settings, forget, lost, run_case
 
 _STOP_SECONDS = 30.0
 _GONE = 3  # the exit code of a worker without a runner, which nobody reads
@@ -73,6 +73,7 @@ class _Crew:
 
     def __init__(self, count: int, settings: Settings, prepare: Callable[[], object]) -> None:
         self._count = count
+        self._folder = settings.folder
         self._another = partial(_Worker, settings, prepare)
         self._workers: list[_Worker] = []
 
@@ -90,6 +91,8 @@ class _Crew:
             worker.dismiss()
         for worker in self._workers:
             worker.await_end()
+            if worker.task is not None:
+                forget(worker.task.id, self._folder)
 
     def outcomes(
         self, tasks: Sequence[_Task], running: Callable[[Sequence[str]], None]

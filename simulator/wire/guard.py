@@ -132,6 +132,8 @@ class Guard:
             if self.plane is not None and self._is_free(state) and self._run_plane(self.plane, connection):
                 return False
             if not self._ready(connection):
+                if self._got or self._association.dimse.message is not None:
+                    upper_layer.acknowledge(connection)
                 self._check_time(state)
                 return False
             return self._read(connection)
@@ -176,6 +178,7 @@ class Guard:
                 unread = self.plane.unread_into(room) if self.plane is not None else 0
                 count = unread or connection.recv_into(room)
             except (BlockingIOError, ssl.SSLWantReadError):
+                upper_layer.acknowledge(connection)
                 if not self._ready(connection, _MORE_SECONDS):
                     self._check_time(self._dul.state_machine.current_state)
                     return True

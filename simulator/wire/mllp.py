@@ -214,6 +214,7 @@ async def _converse(
         reader, writer = await asyncio.wait_for(open_hl7_connection(host, port, limit=LIMIT), time_out)
     except (OSError, TimeoutError) as error:
         raise PeerUnreachable(f"no HL7 listener at {host}:{port} ({str(error) or 'no answer'})") from error
+    is_closed = False
     try:
         async with asyncio.timeout(time_out):
             writer.writeblock(message)
@@ -225,6 +226,7 @@ async def _converse(
         writer.close()
         async with asyncio.timeout(time_out):
             await writer.wait_closed()  # what nobody answers must still be sent whole
+        is_closed = True
     except TimeoutError as error:
         raise PeerSilent(f"{host}:{port} sent no acknowledgement within {wait or time_out:g} s") from error
     except (ConnectionError, asyncio.IncompleteReadError) as error:
@@ -232,4 +234,5 @@ async def _converse(
     except (InvalidBlockError, ValueError) as error:
         raise PeerAborted(f"{host}:{port} answered with bytes that are no MLLP block ({error})") from error
     finally:
-        writer.transport.abort()  # whatever was not sent by now never will be
+        if not is_closed:  # or asyncio stumbles
+            writer.transport.abort()  # whatever was not sent by now never will be

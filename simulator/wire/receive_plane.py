@@ -30,7 +30,7 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import StorageServiceClass, VerificationServiceClass
 from pynetdicom.sop_class import uid_to_service_class
 
-from simulator.wire import pdus, store_plane
+from simulator.wire import pdus, store_plane, upper_layer
 from simulator.wire.gathering import Gathering, Memory
 from simulator.wire.pdus import HEAD, P_DATA_TF
 from simulator.wire.store_plane import COMMAND, LAST, PDU_AND_PDV_HEAD, StoreCommand
@@ -208,6 +208,8 @@ class ReceivePlane:
             try:
                 count = _receive_into(connection, room)
             except (BlockingIOError, ssl.SSLWantReadError):
+                if self._message is not None or self.has_unread:
+                    upper_layer.acknowledge(connection)
                 if not ready(_PAUSE_SECONDS):
                     raise _NotPlain from None
                 continue

@@ -25,7 +25,7 @@ from typing import Any
 from pynetdicom import evt
 
 from simulator.errors import NotDicom
-from simulator.wire import command_set, store_plane
+from simulator.wire import command_set, store_plane, upper_layer
 from simulator.wire.command_set import CommandSet
 from simulator.wire.hearing import Hearing
 from simulator.wire.pdus import HEAD, P_DATA_TF
@@ -221,7 +221,7 @@ class SendPlane:
             raise TimeoutError
         self._read += self._buffer[:count]
         if count and not self._has_pdu():
-            _acknowledge(connection)
+            upper_layer.acknowledge(connection)
         return bool(count)
 
     def _secured(self, connection: ssl.SSLSocket, seconds: float) -> int:
@@ -261,9 +261,3 @@ def _behind(pieces: list[_Piece], sent: int) -> list[_Piece]:
             return [memoryview(piece)[sent:], *pieces[number + 1 :]]
         sent -= len(piece)
     return []
-
-
-def _acknowledge(connection: socket.socket) -> None:
-    """Have TCP acknowledge at once: a peer with Nagle's algorithm holds the rest of a PDU back until it does."""
-    if hasattr(socket, "TCP_QUICKACK"):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

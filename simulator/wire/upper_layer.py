@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -36,3 +37,9 @@ def discard(dul: Any, connection: Any, *, is_ready: bool) -> None:
     except OSError:
         pass
     dul.socket.close()
+
+
+def acknowledge(connection: socket.socket) -> None:
+    """Have TCP acknowledge at once: a peer with Nagle's algorithm holds the rest of a message back until it does."""
+    if hasattr(socket, "TCP_QUICKACK"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

@@ -33,6 +33,7 @@ def test_the_examples_load_and_the_schema_takes_them(file: Path) -> None:
         ({"facilty": {}}, "unknown key 'facilty' (did you mean 'facility'?)"),
         ({"minutes": 0}, "minutes: input should be greater than 0"),
         ({"gateway": {"dicom_port": 70000}}, "gateway.dicom_port: "),
+        ({"gateway": {"dicom_port": 2575}}, "gateway: each of DICOM, HL7 and TLS needs a port of its own, and 2575"),
         ({"waivers": [{"test": "order", "owner": "A", "reason": "", "expires": "2027-01-01"}]}, "waivers.0.reason: "),
         ({"waivers": [{"test": "order", "owner": "A", "reason": "x", "expires": "soon"}]}, "waivers.0.expires: "),
     ],

@@ -7,15 +7,21 @@ import sqlite3
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from simulator.certify import broken, bundle, catalogue, handover, session
 from simulator.certify.conduct import Conduct
+from simulator.certify.declaration import Declaration
+from simulator.certify.desk import Look, Progress
 from simulator.certify.outcome import SessionOutcome
+from simulator.certify.programme import Test
 from simulator.certify.rehearsal import Facility
-from simulator.certify.rig import Rig
+from simulator.certify.rig import Play, Rig
 from simulator.errors import UsageError
+from simulator.events import InstanceStored
 from tests.certify import played
 from tests.certify.played import TODAY, answered, begin, play
 
@@ -134,6 +140,86 @@ def test_a_session_that_was_cut_off_goes_on_with_what_is_missing(passed: Path) -
     assert answered(passed).certifiable
 
 
+def test_a_pass_that_was_begun_and_left_is_no_complete_one(passed: Path) -> None:
+    """Though each test has passed before."""
+    with session.Session(passed) as opened:
+        whole = opened.last_pass()
+        assert whole is not None
+        opened.begin_pass("whole", whole.fingerprint)
+    told = answered(passed)
+    assert {test.verdict for test in told.tests} == {"pass"}
+    [against] = told.against
+    assert against.startswith("the last pass through all tests is not complete: echo[CT01], order,")
+    assert set(play(passed).verdicts().values()) == {"pass"}
+    assert answered(passed).certifiable
+
+
+@pytest.mark.parametrize("how", ["left", "interrupted", "killed"])
+def test_nothing_of_a_patient_lies_about_where_a_test_was_cut_off(how: str, tmp_path: Path) -> None:
+    """And what came is kept, unless nobody was left to keep it."""
+    folder = begin(tmp_path)
+    with session.Session(folder) as opened, ExitStack() as stack:
+        facility = stack.enter_context(CutOff(opened.declared, how))
+        conduct = Conduct(opened, stack.enter_context(Rig(opened.declared, played.PACE)), facility)
+        if how == "left":
+            conduct.again([opened.test("order"), opened.test("study[CT01,CTImage]")])
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                conduct.again([opened.test("order"), opened.test("study[CT01,CTImage]")])
+        if how == "killed":  # as the folder of a gateway is while it goes on
+            left = folder / "evidence" / "0099" / "gateway" / "data"
+            left.mkdir(parents=True)
+            [entry, *_] = [entry for test in opened.tests if (entry := test.entry)]
+            (left / "index.sqlite").write_text(entry.order.person.hkid)
+        people = [entry.order.person for test in opened.tests if (entry := test.entry)]
+        written = handover.write(opened, TODAY)
+    content = written.bundle.read_bytes()
+    for person in people:
+        for value in (person.name, person.hkid, person.birth_date):
+            assert value.encode() not in content, value
+    assert len(list((folder / "evidence" / "0002").glob("*.pcap"))) >= 2
+    assert not (folder / "evidence" / "0002" / "gateway").exists()
+    assert bundle.verify(written.bundle).verified
+
+
+class CutOff(Facility):
+    """A facility whose session ends once its study has come."""
+
+    def __init__(self, declared: Declaration, how: str) -> None:
+        super().__init__(declared, broken.WELL)
+        self._ends = how
+
+    def look(self, test: Test, play: Play, progress: Progress) -> Look:
+        """End it where a study was stored."""
+        if test.kind == "study" and any(isinstance(event, InstanceStored) for event in play.history().events):
+            if self._ends != "left":
+                raise KeyboardInterrupt
+            return "stop"
+        return super().look(test, play, progress)
+
+
+@pytest.mark.parametrize(
+    ("changed", "counts"),
+    [
+        ({"minutes": 0.75}, True),
+        ({"orders": {"sent_by": "tool"}}, True),
+        ({"waivers": [{"test": "order", "owner": "A", "reason": "b", "expires": "2026-12-31"}]}, False),
+    ],
+)
+def test_what_was_declared_beside_names_and_addresses_counts_but_for_waivers(
+    changed: dict[str, Any], counts: bool, passed: Path, tmp_path: Path
+) -> None:
+    content = YAML(typ="safe").load(passed / session.DECLARATION)
+    assert {key: content.get(key) for key in changed} != changed
+    with (tmp_path / "now.yaml").open("w", encoding="utf-8") as out:
+        YAML().dump(content | changed, out)
+    with session.Session(passed) as opened:
+        opened.declare(tmp_path / "now.yaml")
+    told = answered(passed).against
+    assert ("since that pass: the declaration has changed beside names and addresses" in told) is counts
+    assert counts or not told
+
+
 def test_a_changed_configuration_makes_the_certificate_stale(passed: Path, tmp_path: Path) -> None:
     changed = (passed / session.DECLARATION).read_text(encoding="utf-8").replace("ae_title: CT01", "ae_title: CT02")
     (tmp_path / "now.yaml").write_text(changed, encoding="utf-8")
@@ -154,12 +240,49 @@ def test_a_waiver_counts_until_it_expires(tmp_path: Path) -> None:
     assert any("its waiver expired on 2026-12-31" in sentence for sentence in late.against)
 
 
+def test_what_is_mended_under_a_waiver_stays_certifiable(tmp_path: Path) -> None:
+    waiver = {"test": "commitment[CT01]", "owner": "A. Chan", "reason": "bought in March", "expires": "2026-12-31"}
+    folder = begin(tmp_path, waivers=[waiver])
+    play(folder, FACILITIES["no-commitment"])
+    assert set(play(folder, only=["commitment[CT01]"]).verdicts().values()) == {"pass"}
+    assert answered(folder).certifiable
+
+
+def test_a_waiver_of_no_test_is_told_at_once(tmp_path: Path) -> None:
+    waiver = {"test": "comitment[CT01]", "owner": "A. Chan", "reason": "bought in March", "expires": "2026-12-31"}
+    with pytest.raises(UsageError, match=r"a waiver is of 'comitment\[CT01\]', which is no test") as told:
+        begin(tmp_path, waivers=[waiver])
+    assert "commitment[CT01]" in told.value.hint
+    assert not (tmp_path / "session").exists()
+
+
+def test_a_probe_of_a_system_that_is_not_declared_any_more_does_not_count(passed: Path) -> None:
+    probe = answered(passed).preflight[0]
+    gone = probe.model_copy(update={"id": "verify[GONE]", "verdict": "fail"})
+    with session.Session(passed) as opened:
+        under = opened.begin_pass("part", "")
+        with opened.attempt(under, "preflight/verify[GONE]") as trying:
+            trying.ended(gone)
+    assert answered(passed).certifiable
+
+
+def test_a_system_shows_itself_as_scu_and_as_scp_apart(passed: Path) -> None:
+    """Its programs for the two may come from different makers."""
+    with session.Session(passed) as opened:
+        shown = {side: opened.seen()["CT01", side] for side in ("requestor", "acceptor")}
+        opened.saw("CT01", "acceptor", (shown["acceptor"][0], "NEWER"))
+        assert opened.seen()["CT01", "requestor"] == shown["requestor"]
+    [against] = answered(passed).against
+    assert against.startswith("since that pass: CT01: its Implementation Version Name as SCP was ")
+    assert against.endswith("and is NEWER")
+
+
 def test_a_session_of_another_version_is_left_as_it_is(passed: Path) -> None:
     with sqlite3.connect(passed / session.DATABASE) as database:
         database.execute("UPDATE session SET format = 99, version = '9.9'")
     with pytest.raises(UsageError, match=r"written by version 9\.9, in format 99") as told:
         session.Session(passed)
-    assert "certify new" in told.value.hint
+    assert "certify new --reports DIR" in told.value.hint
 
 
 def test_a_session_that_is_none_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -158,6 +159,24 @@ def test_an_interrupted_run_keeps_what_it_saw_and_leaves_no_gateway(
     assert '"case": "unmatched[hkid]"' in (folder / "history.jsonl").read_text(encoding="utf-8")
     for ready in folder.rglob("ready.json"):
         await_end(json.loads(ready.read_text(encoding="utf-8"))["pid"])
+    assert not list(folder.glob("cases/*/data"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_an_interrupt_while_the_story_is_read_leaves_nobody(number: signal.Signals, tmp_path: Path) -> None:
+    profile = tmp_path / "site.yaml"
+    os.mkfifo(profile)  # whose reader waits until something is written
+    command = [*SIMULATE, "--scenario", "echo", "--site", str(profile)]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=PIPE, stderr=PIPE, text=True)
+    with profile.open("wb"):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+        process.send_signal(number)
+        _, said = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 3
+    assert "error: interrupted: this run has no result" in said
+    assert children
+    for pid in children:
+        await_end(int(pid))
 
 
 def test_a_reader_that_leaves_changes_neither_the_run_nor_its_exit_code(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -151,3 +152,14 @@ def test_a_stop_in_the_middle_of_a_turn_ends_it(where: str, file: Path, monkeypa
     assert not thread.is_alive()
     index.close()
     assert indexed(file) == ["1.2.9.0", "1.2.9.1"]
+
+
+def test_who_followed_and_is_gone_holds_up_nothing(index: Index) -> None:
+    loop = asyncio.new_event_loop()
+    following = index.follow()
+    assert loop.run_until_complete(anext(following))[1]["event"] == "InstanceStored"
+    loop.close()  # without a word, as a reader's loop does that dies
+    index.add_later(taken(1))
+    assert [row.sop_instance_uid for row in index.instances("1.2")] == ["1.2.9.0", "1.2.9.1"]
+    index.add_later(taken(2))
+    assert [row.sop_instance_uid for row in index.instances("1.2")] == ["1.2.9.0", "1.2.9.1", "1.2.9.2"]

@@ -21,6 +21,8 @@ from simulator.wire import gathering, store_plane
 from simulator.wire.association import Association, Outgoing, Response
 from tests.gateway.made import Running, contexts_of, outgoing, running
 from tests.synthesis.made import a_study
+from tests.wire import pdus
+from tests.wire.sockets import PATIENCE, connected
 
 pytestmark = pytest.mark.skipif(not store_plane.is_on(), reason="the data planes are switched off")
 
@@ -121,6 +123,33 @@ def test_sending_is_one_write_where_the_peer_keeps_up(tmp_path: Any, calls: Call
     assert count <= found["recv_into"] <= 2 * count
     assert found["send"] + found["sendall"] <= 2  # the release
     assert found["writev"] == found["open"] == 0
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="this system has no TCP_QUICKACK")
+def test_a_peer_that_pauses_in_the_middle_of_a_message_is_acknowledged(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or one with Nagle's algorithm would not go on until TCP's delayed acknowledgement, some 40 ms an instance."""
+    acknowledged = threading.Event()
+    set_option = socket.socket.setsockopt
+
+    def noted(connection: socket.socket, level: int, option: int, value: Any) -> None:
+        set_option(connection, level, option, value)
+        if (level, option, value) == (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1):
+            acknowledged.set()
+
+    [context] = contexts_of(SMALL)
+    proposed = ((1, context.abstract_syntax_uid, context.transfer_syntax_uids[0]),)
+    request = store_plane.store_request(1, SMALL[0].sop_class_uid, SMALL[0].sop_instance_uid)
+    with running(tmp_path) as serving, connected(serving.ready.dicom_port) as connection:
+        connection.settimeout(PATIENCE)
+        connection.sendall(pdus.request(b"HAGATEWAY", b"MODALITY", proposed=proposed))
+        assert pdus.read_pdu(connection)[0] == 0x02
+        monkeypatch.setattr(socket.socket, "setsockopt", noted)
+        connection.sendall(pdus.data(1, 3, request.encode()))
+        assert acknowledged.wait(PATIENCE)
+        connection.sendall(pdus.data(1, 2, SMALL[0].data_set))
+        assert pdus.read_pdu(connection)[0] == 0x04
 
 
 def test_the_index_is_asked_once_an_instance_and_written_in_batches(

@@ -309,6 +309,19 @@ def test_a_rebuilt_index_has_what_could_be_read_and_every_instance(tmp_path: Pat
         assert destination.uids() == []  # its deliveries were read
 
 
+def test_an_index_of_another_version_is_not_taken_over_and_stays_as_it_is(tmp_path: Path) -> None:
+    filled(tmp_path)
+    file = tmp_path / "index.sqlite"
+    with sqlite3.connect(file) as other:
+        other.execute("PRAGMA user_version = 2")
+    other.close()
+    before = file.read_bytes()
+    with pytest.raises(StartError, match="written by another version"):
+        rebuild(tmp_path)
+    assert not list(tmp_path.glob("*damaged*"))
+    assert file.read_bytes() == before
+
+
 def test_an_index_of_which_nothing_can_be_read_is_rebuilt_from_the_files(tmp_path: Path) -> None:
     filled(tmp_path)
     scratch(tmp_path / "index.sqlite", 0, (tmp_path / "index.sqlite").stat().st_size)

@@ -69,6 +69,7 @@ def test_statuses_are_explained_as_the_wire_words_them() -> None:
     explained = {each.id: each.means for each in explain.everything() if each.kind == "status of C-STORE"}
     for status in (0x0000, 0xA700, 0xA900, 0x0117, 0x0122, 0x0124, 0x0210, 0x0211, 0x0212, 0xB000, 0xB006, 0xB007):
         assert statuses.words(status).lower() in explained[f"{status:04X}"].lower(), status
+    assert all("PS3.4 table B.2-1" in told or "PS3.7 9.1.1.1.9" in told for told in explained.values())
 
 
 def test_rejections_aborts_and_failure_reasons_are_explained_as_the_wire_words_them() -> None:
