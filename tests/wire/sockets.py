@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import struct
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -65,6 +68,13 @@ def read_to_end(connection: socket.socket) -> bytes:
     while piece := connection.recv(65536):
         data += piece
     return data
+
+
+def wait_until_read(connection: socket.socket) -> None:
+    """Wait until whoever reads this connection in another thread has taken everything that came."""
+    deadline = time.monotonic() + PATIENCE
+    while struct.unpack("i", fcntl.ioctl(connection, termios.FIONREAD, bytes(4))) != (0,):
+        assert time.monotonic() < deadline
 
 
 def no_thread_beside(before: set[threading.Thread]) -> bool:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import queue
+import resource
 import socket
 import threading
 import time
@@ -8,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +24,7 @@ from simulator.errors import (
     UsageError,
 )
 from simulator.rules.sop_classes import SEED_IMAGE_CLASSES, SopClass
+from simulator.wire import store_plane
 from simulator.wire.acceptor import Acceptor
 from simulator.wire.association import (
     VERIFICATION,
@@ -178,6 +182,69 @@ def test_three_hundred_instances_in_a_row_are_all_answered() -> None:
     with accepting(on_store) as address, request(address, time_outs=TimeOuts(dimse=10)) as association:
         for number in range(300):
             assert association.store(outgoing(number)) == Response(0xB000 + number, f"1.2.3.{number}")
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize(("switch", "count"), [("on", 300), ("off", 100)])
+def test_many_associations_leave_no_thread_and_no_file(
+    switch: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(store_plane.SWITCH, switch)
+    threads, files = set(threading.enumerate()), open_files()
+    with accepting() as address:
+        for number in range(count):
+            with request(address) as association:
+                assert association.store(outgoing(number)) == Response(0x0000)
+    assert no_thread_beside(threads)
+    assert open_files() <= files
+
+
+@pytest.fixture
+def many_files_open() -> Iterator[None]:
+    """Hold so many descriptors that the next one is beyond what `select` can look at (1024 in glibc)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = open_files() + 1400
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip(f"no more than {hard} descriptors are allowed here")
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        held += [os.dup(held[0]) for _ in range(1100)]
+        yield
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_files_open")
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_an_association_needs_no_low_descriptor(switch: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(store_plane.SWITCH, switch)
+    taken: queue.Queue[StoreRequest] = queue.Queue()
+    data = bytes(range(256)) * 1000
+
+    def on_store(store: StoreRequest) -> Response:
+        taken.put(replace(store, data_set=bytes(store.data_set)))
+        return Response(0x0000)
+
+    contexts = [*STORE_CT, *ECHO]
+    threads = set(threading.enumerate())
+    with accepting(on_store) as address, request(address, contexts) as association:
+        wrapped = association._library.dul.socket
+        assert wrapped is not None
+        assert wrapped.socket is not None
+        assert wrapped.socket.fileno() > 1023
+        for number in range(3):
+            assert association.store(replace(outgoing(number), data_set=data)) == Response(0x0000)
+            assert association.echo() == Response(0x0000)
+        assert association.stands
+    assert [each.data_set for each in taken.queue] == [data] * 3
+    assert no_thread_beside(threads)
 
 
 def test_two_associations_at_once() -> None:

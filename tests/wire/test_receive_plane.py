@@ -17,21 +17,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pynetdicom import evt
 
-from simulator.wire import store_plane
+from simulator.wire import receive_plane, store_plane
 from simulator.wire.acceptor import Acceptor, EndAssociation
 from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing, Response, TimeOuts
 from simulator.wire.association import StoreRequest as Received
-from simulator.wire.command_set import command_set
+from simulator.wire.command_set import MESSAGE_ID_BEING_RESPONDED_TO, command_set, decode
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.incidents import Incident
-from simulator.wire.pdu_builders import fragments, p_data
-from simulator.wire.pdu_stream import Pdv
+from simulator.wire.pdu_builders import Proposed, associate_rq, fragments, items, p_data
+from simulator.wire.pdu_stream import Pdu, PduStream, Pdv
 from simulator.wire.receive_plane import ReceivePlane
 from simulator.wire.terms import Incoming
 from tests.wire import pdus
 from tests.wire.listening import LONG, to_the_end
 from tests.wire.made import steady
-from tests.wire.sockets import HOST, PATIENCE, connected, no_thread_beside
+from tests.wire.sockets import HOST, PATIENCE, connected, no_thread_beside, wait_until_read
 from tests.wire.streams import in_pieces
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -68,8 +68,17 @@ class Side:
     """An acceptor, what its service got and what was said of its peers."""
 
     port: int
+    acceptor: Acceptor
     stored: queue.Queue[Received] = field(default_factory=queue.Queue)
     incidents: queue.Queue[Incident] = field(default_factory=queue.Queue)
+
+    def end_of(self, peer: socket.socket) -> socket.socket:
+        """Return the acceptor's end of a peer's connection."""
+        connections = (each.dul.socket for each in self.acceptor._ae.active_associations)
+        found = [each.socket for each in connections if each is not None and each.socket is not None]
+        (end,) = (each for each in found if each.getpeername() == peer.getsockname())
+        assert isinstance(end, socket.socket)
+        return end
 
 
 def _served(store_: Received) -> Response:
@@ -89,19 +98,20 @@ def serving(
     bound: Sequence[tuple[evt.EventType, Callable[[evt.Event], None]]] = (),
     begin: Callable[[Received], Incoming | None] | None = None,
 ) -> Iterator[Side]:
-    side = Side(0)
+    stored: queue.Queue[Received] = queue.Queue()
+    incidents: queue.Queue[Incident] = queue.Queue()
 
     def noted(received: Received) -> Response:
-        side.stored.put(replace(received, data_set=bytes(received.data_set)))  # it is only lent
+        stored.put(replace(received, data_set=bytes(received.data_set)))  # it is only lent
         return on_store(received)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(store_plane.SWITCH, switch)
         contexts = [Context(CT, (EXPLICIT_VR_LITTLE_ENDIAN,))]
-        more: dict[str, Any] = {"tell": side.incidents.put, "time_outs": time_outs, "begin": begin}
+        more: dict[str, Any] = {"tell": incidents.put, "time_outs": time_outs, "begin": begin}
         acceptor = Acceptor("GATEWAY", HOST, 0, contexts, noted, **more)
     before = set(threading.enumerate())
-    side.port = acceptor.start()
+    side = Side(acceptor.start(), acceptor, stored, incidents)
     for listener in acceptor._listeners:
         for event, take in bound:
             listener.bind(event, take)
@@ -120,10 +130,14 @@ def sides() -> Iterator[tuple[Side, Side]]:
 
 @dataclass(frozen=True)
 class Turn:
-    """What a peer sends, and how many PDUs it then waits for."""
+    """What a peer sends, and how many PDUs and whole messages it then waits for.
+
+    read_at: so much of it has been read when the rest is sent; 0: it is not looked at.
+    """
 
     sent: bytes
     answers: int = 1
+    read_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,18 +150,31 @@ class Seen:
     incidents: tuple[tuple[str, str, str], ...]
 
 
-def play(side: Side, turns: Sequence[Turn], where: Sequence[int], *, incident: bool) -> Seen:
+def read_answer(connection: socket.socket) -> bytes:
+    """Return the next PDU, or the PDUs of the next message."""
+    answer = pdu = pdus.read_pdu(connection)
+    while pdu[:1] == b"\x04" and not list(Pdu(pdu).pdvs())[-1].is_last:
+        pdu = pdus.read_pdu(connection)
+        answer += pdu
+    return answer
+
+
+def play(side: Side, turns: Sequence[Turn], where: Sequence[int], *, incident: bool, request: bytes = REQUEST) -> Seen:
     """Play a peer and return what was seen; incident: one is said of it."""
     answers: list[bytes] = []
     with connected(side.port) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(PATIENCE)
-        connection.sendall(REQUEST)
+        connection.sendall(request)
         assert pdus.read_pdu(connection)[0] == 0x02
+        end = side.end_of(connection) if any(turn.read_at for turn in turns) else None
         for turn in turns:
-            for piece in in_pieces(turn.sent, where):
+            if end is not None and turn.read_at:
+                connection.sendall(turn.sent[: turn.read_at])
+                wait_until_read(end)
+            for piece in in_pieces(turn.sent[turn.read_at :], where):
                 connection.sendall(piece)
-            answers += [pdus.read_pdu(connection) for _ in range(turn.answers)]
+            answers += [read_answer(connection) for _ in range(turn.answers)]
         if turns and turns[-1].answers == 0 and incident:
             connection.shutdown(socket.SHUT_WR)
         rest = to_the_end(connection)
@@ -166,9 +193,14 @@ def play(side: Side, turns: Sequence[Turn], where: Sequence[int], *, incident: b
 
 
 def both_ways(
-    sides: tuple[Side, Side], turns: Sequence[Turn], where: Sequence[int] = (), *, incident: bool = False
+    sides: tuple[Side, Side],
+    turns: Sequence[Turn],
+    where: Sequence[int] = (),
+    *,
+    incident: bool = False,
+    request: bytes = REQUEST,
 ) -> Seen:
-    with_plane, without = (play(side, turns, where, incident=incident) for side in sides)
+    with_plane, without = (play(side, turns, where, incident=incident, request=request) for side in sides)
     assert with_plane == without
     return with_plane
 
@@ -232,6 +264,43 @@ def test_whatever_is_stored_and_however_it_is_cut(sides: tuple[Side, Side], said
     assert len(seen.answers) == len(said) + 1
 
 
+def cut_at_every_byte(sides: tuple[Side, Side]) -> int:
+    """Cut one message after the other, each a byte later than the one before; return how many.
+
+    The first piece was read, alone, before the second is sent. Behind the two fragments of the data set stands a
+    C-ECHO-RQ.
+    """
+
+    def message(number: int) -> bytes:
+        return plain(1000 + number, 43, 34) + pdus.data(1, 3, pdus.echo(2000 + number))
+
+    size = len(message(0))
+    seen = both_ways(sides, [*(Turn(message(at), 2, read_at=at) for at in range(1, size)), RELEASE])
+    expected = [(f"1.2.3.{number}", data_of(43, number)) for number in range(1001, 1000 + size)]
+    assert [each[3:] for each in seen.stored] == expected
+    assert len(seen.answers) == 2 * (size - 1) + 1
+    return size - 1
+
+
+def test_a_message_may_be_cut_at_any_byte(sides: tuple[Side, Side]) -> None:
+    assert cut_at_every_byte(sides) > 250
+
+
+def test_a_message_may_be_given_up_at_any_byte(sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause at all is waited out: where the first piece ends, pynetdicom gets what was taken and what was not."""
+    given_up: list[ReceivePlane] = []
+    give_up = ReceivePlane._give_up
+
+    def noted(plane: ReceivePlane) -> None:
+        given_up.append(plane)
+        give_up(plane)
+
+    monkeypatch.setattr(receive_plane, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(ReceivePlane, "_give_up", noted)
+    cut_at_every_byte(sides)
+    assert given_up
+
+
 def beginning(number: int, size: int, keep: int) -> bytes:
     """Return a C-STORE-RQ that breaks off, at a PDU or in one."""
     sent = plain(number, size, 500)
@@ -284,11 +353,86 @@ def test_a_peer_may_leave_at_any_byte(
     assert seen.incidents[0][0] == "peer.closed"
 
 
+ABORTED = ("peer.aborted", "the peer sent A-ABORT (source 2, reason 0)", "nothing: the peer had ended it")
+
+
+def test_a_message_that_was_whole_before_an_abort_is_served_and_answered() -> None:
+    with serving("on") as side:
+        seen = play(side, [Turn(plain(1, 60, 30) + pdus.ABORT, 0)], (), incident=True)
+    assert [each[-1] for each in seen.stored] == [data_of(60, 1)]
+    (pdv,) = Pdu(seen.rest).pdvs()
+    assert decode(pdv.fragment).number(MESSAGE_ID_BEING_RESPONDED_TO) == 1
+    assert seen.incidents == (ABORTED,)
+
+
+def test_pynetdicom_may_drop_what_was_whole_before_an_abort_but_nothing_of_it() -> None:
+    """It serves in another thread than the one that reads: when the abort has come, it may serve still, or not."""
+    with serving("off") as side:
+        seen = play(side, [Turn(plain(1, 60, 30) + pdus.ABORT, 0)], (), incident=True)
+    stored = [*(each[-1] for each in seen.stored), *(each.data_set for each in side.stored.queue)]
+    assert stored in ([], [data_of(60, 1)])
+    assert seen.rest == b"" or Pdu(seen.rest).pdvs()[0].is_last
+    assert seen.incidents == (ABORTED,)
+
+
+@pytest.mark.parametrize("context_id", [1, 3])
+def test_a_cancel_of_a_whole_message_changes_nothing(sides: tuple[Side, Side], context_id: int) -> None:
+    """C-STORE knows no C-CANCEL-RQ (PS3.7 9.3.1): whoever sends one gets no answer to it, and the others all."""
+    cancel = pdus.data(context_id, 3, pdus.command(e0100=b"\xff\x0f", e0120=b"\1\0", e0800=b"\1\1"))
+    sent = plain(1, 60, 30) + cancel + pdus.data(1, 3, pdus.echo(2)) + cancel + plain(3, 10)
+    seen = both_ways(sides, [Turn(sent, 3), RELEASE])
+    assert [each[-1] for each in seen.stored] == [data_of(60, 1), data_of(10, 3)]
+
+
+@pytest.mark.parametrize("context_id", [1, 3])
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_cancel_within_a_message_ends_the_association(sides: tuple[Side, Side], context_id: int, after: int) -> None:
+    """A command set in the middle of a message is a violation, whatever it says (PS3.8 E.2)."""
+    cancel = pdus.data(context_id, 3, pdus.command(e0100=b"\xff\x0f", e0120=b"\1\0", e0800=b"\1\1"))
+    pieces = [p_data([pdv]) for pdv in fragments(data_of(60, 1), 3, command=False, maximum_length=36)]
+    begun = pdus.data(3, 3, store(1)) + b"".join(pieces[: after - 1])
+    seen = both_ways(sides, [Turn(begun + cancel + b"".join(pieces[after - 1 :]), 0)], incident=True)
+    assert (seen.stored, seen.incidents[0][0]) == ((), "dimse.malformed")
+    assert seen.rest == pdus.pdu(0x07, b"\0\0\2\0")
+
+
 @given(st.builds(whole_pdus, numbers, sizes, numbers), cuts)
 @steady
 def test_a_peer_may_release_at_any_pdu(sides: tuple[Side, Side], begun: bytes, where: list[int]) -> None:
     seen = both_ways(sides, [Turn(begun + pdus.RELEASE_REQUEST)], where)
     assert (seen.answers[0][0], seen.stored) == (0x06, ())
+
+
+def test_no_asynchronous_operations_are_negotiated(sides: tuple[Side, Side]) -> None:
+    """A window of 1 and 1 is answered, or none, which means the same (PS3.7 D.3.3.3)."""
+    window = pdus.item(0x53, struct.pack(">HH", 5, 5))
+    contexts = [Proposed(1, VERIFICATION, (EXPLICIT_VR_LITTLE_ENDIAN,)), Proposed(3, CT, (EXPLICIT_VR_LITTLE_ENDIAN,))]
+    request = associate_rq(called_ae_title="GATEWAY", contexts=contexts, user_items=window)
+    for side in sides:
+        with connected(side.port) as connection:
+            connection.settimeout(PATIENCE)
+            connection.sendall(request)
+            accepted = pdus.read_pdu(connection)
+            connection.sendall(pdus.RELEASE_REQUEST)
+            to_the_end(connection)
+        (user,) = (content for kind, content in items(accepted[74:]) if kind == 0x50)
+        assert [content for kind, content in items(user) if kind == 0x53] in ([], [b"\0\1\0\1"])
+    seen = both_ways(sides, [Turn(plain(1, 60, 30) + plain(2, 80, 30), 2), RELEASE], request=request)
+    assert [each[-1] for each in seen.stored] == [data_of(60, 1), data_of(80, 2)]
+    answered = [decode(Pdu(answer).pdvs()[0].fragment) for answer in seen.answers[:2]]
+    assert [each.number(MESSAGE_ID_BEING_RESPONDED_TO) for each in answered] == [1, 2]
+
+
+@pytest.mark.parametrize("maximum", [7, 64, 128, 256, 512, 1023, 1024])
+def test_a_peer_that_takes_short_pdus_gets_no_longer_ones(sides: tuple[Side, Side], maximum: int) -> None:
+    contexts = [Proposed(1, VERIFICATION, (EXPLICIT_VR_LITTLE_ENDIAN,)), Proposed(3, CT, (EXPLICIT_VR_LITTLE_ENDIAN,))]
+    request = associate_rq(called_ae_title="GATEWAY", contexts=contexts, maximum_length=maximum)
+    echo = Turn(pdus.data(1, 3, pdus.echo(3)))
+    seen = both_ways(sides, [Turn(plain(1, 3001)), Turn(plain(2, 10, 8)), echo, RELEASE], request=request)
+    assert [each[-1] for each in seen.stored] == [data_of(3001, 1), data_of(10, 2)]
+    lengths = [len(pdu.raw) - 6 for pdu in PduStream().feed(b"".join(seen.answers)) if isinstance(pdu, Pdu)]
+    assert max(lengths) <= maximum
+    assert (len(lengths) > 4) is (maximum < 256)
 
 
 @pytest.mark.parametrize("sent", [INTERLEAVED, ON_ANOTHER_CONTEXT, FOR_VERIFICATION, OTHER_CLASS])

@@ -16,10 +16,11 @@ from pynetdicom import evt
 from simulator.errors import PeerAborted, PeerError, PeerSilent, UsageError
 from simulator.wire import pdu_builders, store_plane
 from simulator.wire.association import VERIFICATION, Address, Association, Context, Outgoing, Response, TimeOuts
-from simulator.wire.command_set import CommandSet, command_set, response_to
+from simulator.wire.command_set import CommandSet, command_set, decode, response_to
 from simulator.wire.data_set import EXPLICIT_VR_LITTLE_ENDIAN
 from simulator.wire.pdu_builders import Answered, fragments, p_data, proposed_in
 from simulator.wire.pdu_stream import MessageReader, Pdu
+from simulator.wire.send_plane import LONGEST_PDU
 from tests.wire.made import steady
 from tests.wire.pdus import ABORT, RELEASE_REQUEST, data, echo, read_pdu
 from tests.wire.sockets import HOST, no_thread_beside, peer
@@ -202,6 +203,34 @@ def test_what_is_no_plain_response_is_the_same_to_the_caller(
     before = set(threading.enumerate())
     assert conversation([instance(), instance(9, 2)], answer).outcomes == outcomes
     assert no_thread_beside(before)
+
+
+@pytest.mark.parametrize("begun", [b"", b"\0\2\0\0\3\3"])
+def test_a_response_that_is_longer_than_this_side_takes_is_not_waited_for(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its head says so, and nothing more of it has to come."""
+    head = pdu_builders.pdu(0x04, begun, LONGEST_PDU + 1)
+    long = TimeOuts(acse=60, dimse=60, pdu=60)
+    seen = both_ways(monkeypatch, [instance(), instance(9, 2)], lambda _: [head], time_outs=long)
+    assert seen.outcomes == (PeerAborted, PeerAborted)
+    assert seen.pdus[-1] == pdu_builders.abort(source=2, reason=6)
+
+
+@pytest.mark.filterwarnings("ignore:VR lookup failed")
+def test_a_response_that_is_as_long_as_this_side_takes_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its length comes from an element that is none of the response's."""
+
+    def answer(response: bytes) -> Sequence[bytes]:
+        (pdv,) = Pdu(response).pdvs()
+        more = {0x7776: bytes(LONGEST_PDU + 6 - len(response) - 8)}
+        longer = CommandSet({**decode(pdv.fragment).elements, **more})
+        pdu = pdu_builders.message(pdv.context_id, longer, maximum_length=0)
+        assert len(pdu) == 6 + LONGEST_PDU
+        return [pdu]
+
+    seen = both_ways(monkeypatch, [instance(), None], answer, time_outs=TimeOuts())
+    assert seen.outcomes == (Response(0),) * 2
 
 
 def test_a_peer_that_takes_no_more_is_hung_up_on() -> None:
